@@ -1,1 +1,3 @@
+//! The `palisade` binary: everything is in the library.
+
 fn main() {}

@@ -1,0 +1,221 @@
+//! Findings: what is wrong with the sources, where, and what to do about it.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// The step that a finding stopped; also the `reason` label of `palisade_reloads_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A file or folder could not be read.
+    Io,
+    /// A text is not what its name promises.
+    Parse,
+    /// Policies, links or schema do not fit together.
+    Validate,
+    /// Stored data does not fit the schema or breaks a data condition.
+    Entities,
+}
+
+impl Kind {
+    /// The name used in metrics and on the status page.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Entities => "entities",
+            Self::Io => "io",
+            Self::Parse => "parse",
+            Self::Validate => "validate",
+        }
+    }
+}
+
+/// Whether a finding stops the candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The candidate is rejected.
+    Error,
+    /// The candidate is taken; somebody should look.
+    Warning,
+}
+
+/// The exact spot in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// Bytes marked on that line, at least 1.
+    pub length: usize,
+    /// The line itself.
+    pub source_line: String,
+}
+
+impl Place {
+    /// The place of a byte range in a text; the mark ends where the line does.
+    pub fn of(text: &str, offset: usize, length: usize) -> Self {
+        let mut offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let (before, after) = text.split_at(offset);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (lead, head) = before.split_at(start);
+        let rest = after.lines().next().unwrap_or_default();
+        Self {
+            line: lead.matches('\n').count() + 1,
+            column: head.chars().count() + 1,
+            length: length.clamp(1, rest.len().max(1)),
+            source_line: format!("{head}{rest}"),
+        }
+    }
+}
+
+/// One problem with file, line, column, message and a way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The step that found it.
+    pub kind: Kind,
+    /// Whether it stops the candidate.
+    pub severity: Severity,
+    /// The file it is about, as the operator would write it.
+    pub file: String,
+    /// Where in the file, if one spot is to blame.
+    pub place: Option<Place>,
+    /// What is wrong.
+    pub message: String,
+    /// A word at the marked spot.
+    pub label: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// An error about a whole file.
+    pub fn error(kind: Kind, file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            severity: Severity::Error,
+            file: file.into(),
+            place: None,
+            message: message.into(),
+            label: None,
+            help: None,
+        }
+    }
+
+    /// The same finding at a byte range of `text`.
+    #[must_use]
+    pub fn at(mut self, text: &str, offset: usize, length: usize) -> Self {
+        self.place = Some(Place::of(text, offset, length));
+        self
+    }
+
+    /// The same finding with a word at the marked spot.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// The same finding with a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same finding as a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    /// Like rustc: title, `--> file:line:column`, the source line, help.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()));
+        if let Some(place) = &self.place {
+            let start: usize = place
+                .source_line
+                .chars()
+                .take(place.column - 1)
+                .map(char::len_utf8)
+                .sum();
+            let end = (start + place.length).min(place.source_line.len().max(start));
+            let mark = AnnotationKind::Primary
+                .span(start..end)
+                .label(self.label.as_deref());
+            let snippet = Snippet::source(place.source_line.as_str())
+                .path(self.file.as_str())
+                .line_start(place.line)
+                .annotation(mark);
+            group = group.element(snippet);
+        } else if !self.file.is_empty() {
+            group = group.element(annotate_snippets::Origin::path(self.file.as_str()));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        f.write_str(&Renderer::plain().render(&[group]))
+    }
+}
+
+/// Why a candidate was not taken: at least one finding of severity error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    findings: Vec<Finding>,
+}
+
+impl Rejection {
+    /// A rejection, if one of the findings is an error.
+    pub fn of(findings: Vec<Finding>) -> Option<Self> {
+        findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+            .then_some(Self { findings })
+    }
+
+    /// Every finding, errors and warnings, in the order of the sources.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The first step that failed.
+    pub fn reason(&self) -> Kind {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .map(|finding| finding.kind)
+            .min()
+            .unwrap_or(Kind::Io)
+    }
+}
+
+impl From<Finding> for Rejection {
+    fn from(finding: Finding) -> Self {
+        Self {
+            findings: vec![Finding {
+                severity: Severity::Error,
+                ..finding
+            }],
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}\n")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Rejection {}

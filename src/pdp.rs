@@ -1,0 +1,1 @@
+//! One question or batch, one snapshot: parse, decide, count, record.

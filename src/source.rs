@@ -1,0 +1,1 @@
+//! Folders to sources, and the watcher that says look again.

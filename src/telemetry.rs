@@ -1,0 +1,7 @@
+//! Metrics, status and tracing set-up: what others see of the service. Never influences a decision.
+
+mod metrics;
+mod status;
+
+pub use metrics::Metrics;
+pub use status::{Attempt, Check, Health, ReloadResult, Status};
