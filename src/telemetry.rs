@@ -3,5 +3,5 @@
 mod metrics;
 mod status;
 
-pub use metrics::Metrics;
+pub use metrics::{InFlight, Metrics};
 pub use status::{Attempt, Check, Health, ReloadResult, Status};
