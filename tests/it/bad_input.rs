@@ -428,14 +428,17 @@ fn write(page: &mut String, title: &str, line: &str, sent: &str, reply: &Reply) 
         }
     }
     let Reply { status, body, .. } = reply;
-    let sent = sent
-        .escape_debug()
-        .to_string()
-        .replace("\\\"", "\"")
-        .replace("\\'", "'");
+    let mut shown = String::new();
+    for char in sent.chars() {
+        // What an editor would hide or break the line at.
+        match char {
+            '\u{feff}' | '\0'..='\x1f' => write!(shown, "{}", char.escape_unicode()).unwrap(),
+            char => shown.push(char),
+        }
+    }
     write!(
         page,
-        "\n## {title}\n\n```\n{line}\n{sent}\n```\n{status}{headers}\n```\n{body}\n```\n"
+        "\n## {title}\n\n```\n{line}\n{shown}\n```\n{status}{headers}\n```\n{body}\n```\n"
     )
     .unwrap();
 }
