@@ -1,5 +1,12 @@
 //! The core by itself: compile sources, parse questions, decide. No HTTP, no files but fixtures.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on stops and says why"
+)]
+
 mod authzen_questions;
 mod cedar_questions;
 mod differential;
