@@ -16,3 +16,8 @@ pub use json::{Json, JsonError, Object};
 pub use query::{BadQuery, CedarEntities, CedarQuery, Query, RawAction, RawEntity, RawQuery};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};
 pub use sources::{Revision, SourceFile, Sources};
+
+/// The version of the Cedar SDK that decides, for metrics.
+pub fn cedar_version() -> String {
+    cedar_policy::get_sdk_version().to_string()
+}

@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 
-use crate::authz::{Rejection, Sources};
+use crate::authz::{Rejection, Snapshot, Sources};
 
+mod compile;
 mod editions;
 mod interest;
 mod read;
@@ -44,5 +45,13 @@ impl SourceSpec {
     /// still for the time of two reads.
     pub fn read(&self) -> Result<Sources, Rejection> {
         read::settled(self).1
+    }
+
+    /// Reads everything and compiles it, for commands that look once. Blocks.
+    ///
+    /// # Errors
+    /// As [`SourceSpec::read`], and whatever the core refuses.
+    pub fn load(&self) -> Result<Snapshot, Rejection> {
+        self.read().and_then(compile::compile)
     }
 }

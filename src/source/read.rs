@@ -57,7 +57,7 @@ impl Reading {
         for found in &scan.files {
             match read(found) {
                 Ok(file) => put(&mut sources, found.role, file),
-                Err(finding) => findings.push(finding),
+                Err(message) => findings.push(found.finding(message)),
             }
         }
         let result = match Rejection::of(findings) {
@@ -87,16 +87,14 @@ fn put(sources: &mut Sources, role: Role, file: SourceFile) {
     }
 }
 
-fn read(found: &Found) -> Result<SourceFile, Finding> {
+fn read(found: &Found) -> Result<SourceFile, String> {
     match bytes(found) {
         Ok(Some(bytes)) => Ok(SourceFile {
             name: found.name.clone(),
             bytes,
         }),
-        Ok(None) => {
-            Err(found.finding("is no longer a file, or no longer as small, as when it was found"))
-        }
-        Err(error) => Err(found.finding(format!("could not be read: {error}"))),
+        Ok(None) => Err("grew too large, or is no longer a file, since it was found".to_owned()),
+        Err(error) => Err(format!("could not be read: {error}")),
     }
 }
 

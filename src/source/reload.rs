@@ -2,7 +2,7 @@
 //! publish by one swap. A candidate that fails any step changes nothing but what is told of it.
 
 use std::{
-    io, panic,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,12 +16,12 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::{
-    authz::{Finding, Kind, Rejection, Revision, Severity, Snapshot, Sources},
+    authz::{Finding, Rejection, Revision, Severity, Snapshot, Sources},
     store::Publisher,
     telemetry::{Attempt, Check, Metrics, ReloadResult, Status},
 };
 
-use super::{SourceSpec, read, scan::Scan, watch::Watcher};
+use super::{SourceSpec, compile::compile, read, scan::Scan, watch::Watcher};
 
 /// A save is often several events; this much silence ends it.
 const QUIET: Duration = Duration::from_millis(100);
@@ -32,9 +32,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Polls after a change that read everything although nothing seems to have changed: two writes
 /// within one tick of the file system's clock look like one.
 const SUSPICIOUS_POLLS: u32 = 2;
-
-/// The parser and the validator recurse with the nesting of policies and schema.
-const COMPILE_STACK_BYTES: usize = 256 << 20;
 
 /// Reads, compiles and publishes. Owns the only writer.
 #[derive(Debug)]
@@ -138,7 +135,10 @@ impl Reloader {
         let grew = watcher.arm(&scan.interest);
         let changed = self.last_scan.as_ref() != Some(&scan);
         // What could not be read may have been mended without a trace on the file itself.
-        let unread = self.refused.as_ref().is_some_and(|it| it.revision.is_none());
+        let unread = self
+            .refused
+            .as_ref()
+            .is_some_and(|it| it.revision.is_none());
         if changed || hinted {
             self.suspicious_polls = SUSPICIOUS_POLLS;
         } else if self.suspicious_polls > 0 {
@@ -279,31 +279,6 @@ fn wait(heard: &Receiver<()>, poll_interval: Duration) -> bool {
         let left = PATIENCE.saturating_sub(start.elapsed());
         if left.is_zero() || heard.recv_timeout(QUIET.min(left)).is_err() {
             return true;
-        }
-    }
-}
-
-/// Compiles on a thread with room to recurse. A panic is the candidate's fault until proven
-/// otherwise: it is refused, and the last good snapshot stays.
-pub(crate) fn compile(sources: Sources) -> Result<Snapshot, Rejection> {
-    let thread = thread::Builder::new()
-        .name("compile".to_owned())
-        .stack_size(COMPILE_STACK_BYTES)
-        .spawn(move || panic::catch_unwind(|| Snapshot::compile(&sources)));
-    let outcome = match thread {
-        Ok(thread) => thread.join(),
-        Err(error) => {
-            let message = format!("no thread could be made to compile on: {error}");
-            return Err(Finding::error(Kind::Io, "", message).into());
-        }
-    };
-    match outcome {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) | Err(_) => {
-            let message = "the sources made the compiler panic";
-            Err(Finding::error(Kind::Validate, "", message)
-                .help("this is a fault in palisade: please report it with the sources")
-                .into())
         }
     }
 }

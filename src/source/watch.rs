@@ -34,6 +34,8 @@ pub(super) struct Watcher {
     live: Option<Live>,
     /// When a watcher that is down is tried again; at once if it was never up.
     retry_at: Option<Instant>,
+    /// What was told last, so that it is told once.
+    told_up: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -45,11 +47,7 @@ struct Live {
 
 impl Watcher {
     /// A watcher that hints into `hints`; it is down until it is armed.
-    pub(super) fn new(
-        hints: SyncSender<()>,
-        metrics: Arc<Metrics>,
-        status: Arc<Status>,
-    ) -> Self {
+    pub(super) fn new(hints: SyncSender<()>, metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
         Self {
             hints,
             metrics,
@@ -57,6 +55,7 @@ impl Watcher {
             interest: Arc::default(),
             live: None,
             retry_at: None,
+            told_up: None,
         }
     }
 
@@ -78,17 +77,15 @@ impl Watcher {
             return false;
         };
         match live.arm(interest.watched()) {
-            Ok(added) => added,
+            Ok(added) => {
+                self.up();
+                added
+            }
             Err(error) => {
                 self.down(&error.to_string());
                 false
             }
         }
-    }
-
-    /// Whether events are to be expected.
-    pub(super) fn is_up(&self) -> bool {
-        self.live.is_some()
     }
 
     /// Notices a watcher that died since we last looked.
@@ -118,12 +115,17 @@ impl Watcher {
                     dead,
                     armed: BTreeSet::new(),
                 });
-                self.retry_at = None;
-                self.metrics.watcher_up(true);
-                self.status.set_watcher(Check::Ok);
-                info!("watching the sources");
             }
             Err(error) => self.down(&error.to_string()),
+        }
+    }
+
+    fn up(&mut self) {
+        self.retry_at = None;
+        if self.told_up.replace(true) != Some(true) {
+            self.metrics.watcher_up(true);
+            self.status.set_watcher(Check::Ok);
+            info!("watching the sources");
         }
     }
 
@@ -133,7 +135,12 @@ impl Watcher {
         self.metrics.watcher_up(false);
         let state = format!("polling only: {why}");
         self.status.set_watcher(Check::Degraded(state));
-        warn!(error = why, "could not watch the sources, polling only");
+        if self.told_up.replace(false) != Some(false) {
+            warn!(
+                error = why,
+                "could not watch the sources, polling only: {why}"
+            );
+        }
     }
 }
 
@@ -270,7 +277,7 @@ mod tests {
         drop(handler);
         heard.recv_timeout(Duration::from_secs(10)).unwrap();
         watcher.arm(&Interest::default());
-        assert!(!watcher.is_up());
+        assert!(watcher.live.is_none());
         assert!(metrics.render().unwrap().contains("palisade_watcher_up 0"));
         assert!(matches!(status.health().watcher, Check::Degraded(_)));
     }
