@@ -4,16 +4,32 @@
 //! folders are somebody else's business; what comes in are texts and [`Json`] trees.
 
 mod answer;
+mod cedar_query;
+mod coerce;
+mod compile;
+mod conditions;
+mod engine;
 mod finding;
+mod hierarchy;
+mod index;
 mod json;
+mod nesting;
+mod policies;
 mod query;
+mod schema;
+mod slice;
 mod snapshot;
 mod sources;
+mod stored;
+mod table;
+mod text;
+mod uids;
 
 pub use answer::{Answer, Decision, OnPolicyError, Outcome, PolicyError};
+pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
-pub use query::{BadQuery, CedarEntities, CedarQuery, Query, RawAction, RawEntity, RawQuery};
+pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};
 pub use sources::{Revision, SourceFile, Sources};
 

@@ -111,6 +111,17 @@ impl Finding {
         self
     }
 
+    /// The same finding at a line and a byte column, both counted from 1.
+    #[must_use]
+    pub fn at_line(self, text: &str, line: usize, column: usize) -> Self {
+        let before: usize = text
+            .split_inclusive('\n')
+            .take(line.max(1) - 1)
+            .map(str::len)
+            .sum();
+        self.at(text, before + column.saturating_sub(1), 1)
+    }
+
     /// The same finding with a word at the marked spot.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {

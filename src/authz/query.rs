@@ -1,6 +1,18 @@
 //! From what a caller says to a query that fits the snapshot.
 
-use super::{Json, Object};
+use cedar_policy::{Context, Entities, EntityUid, Request, RestrictedExpression};
+
+use super::{
+    Json, Object, Snapshot, coerce,
+    engine::{self, Uid},
+    hierarchy,
+    schema::{self, Shape},
+    slice::Inline,
+    uids,
+};
+
+/// The context key that carries `action.properties`; a caller's own key of that name is ignored.
+const ACTION_PROPERTIES: &str = "action_properties";
 
 /// An entity as an AuthZEN-like caller names it.
 #[derive(Clone, Copy, Debug)]
@@ -36,34 +48,327 @@ pub struct RawQuery<'a> {
     pub context: Option<&'a Object<'a>>,
 }
 
-/// A Cedar-shaped question: entity uids in Cedar's syntax, nothing dropped, nothing coerced.
-#[derive(Clone, Copy, Debug)]
-pub struct CedarQuery<'a> {
-    /// `Type::"id"`, or Cedar's JSON form of an entity uid.
-    pub principal: &'a Json<'a>,
-    /// As `principal`.
-    pub action: &'a Json<'a>,
-    /// As `principal`.
-    pub resource: &'a Json<'a>,
-    /// A JSON object; absent is empty.
-    pub context: Option<&'a Json<'a>>,
-}
-
-/// Entities that came with a Cedar-shaped call, parsed and checked once for all its queries.
-#[derive(Debug)]
-pub struct CedarEntities;
-
 /// A parsed question that fits the snapshot it was parsed against.
 #[derive(Debug)]
-pub struct Query;
+pub struct Query {
+    /// What the policies are to be asked. `None`: it is denied before that, as the diagnostics say.
+    pub(super) evaluation: Option<Evaluation>,
+    /// What was odd about it, in the order it came up.
+    pub(super) diagnostics: Vec<String>,
+    /// The action's label for metrics, if the schema declares it.
+    action_label: Option<String>,
+}
 
-/// Why a Cedar-shaped question cannot be asked. The message says where and what.
-#[derive(Debug, thiserror::Error)]
-pub enum BadQuery {
-    /// The `entities` or `additional_entities` are not what Cedar or the schema takes.
-    #[error("{0}")]
-    Entities(String),
-    /// The principal, action, resource or context is not what Cedar or the schema takes.
-    #[error("{0}")]
-    Request(String),
+/// A request, and what it sees.
+#[derive(Debug)]
+pub(super) struct Evaluation {
+    pub(super) request: Request,
+    /// `None` is all that is stored.
+    pub(super) entities: Option<Entities>,
+}
+
+impl Query {
+    /// The label of the action for metrics; `None` if the schema does not declare it.
+    pub fn action_label(&self) -> Option<&str> {
+        self.action_label.as_deref()
+    }
+
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        action: &EntityUid,
+        evaluation: Option<Evaluation>,
+        diagnostics: Vec<String>,
+    ) -> Self {
+        let declared = snapshot
+            .schema()
+            .is_some_and(|schema| schema.context(action).is_some());
+        let action_label = declared.then(|| action_label(action));
+        Self {
+            evaluation,
+            diagnostics,
+            action_label,
+        }
+    }
+
+    fn denied(diagnostics: Vec<String>) -> Self {
+        Self {
+            evaluation: None,
+            diagnostics,
+            action_label: None,
+        }
+    }
+
+    /// Parses a question that is always answered.
+    pub(super) fn parse(snapshot: &Snapshot, raw: &RawQuery<'_>) -> Self {
+        let mut reading = Reading::new(snapshot);
+        let principal = reading.scope_entity("subject", &raw.principal);
+        let resource = reading.scope_entity("resource", &raw.resource);
+        let action = snapshot.action_named(raw.action.name);
+        let (Some(principal), Some(resource), Some(action)) = (principal, resource, action) else {
+            return Self::denied(reading.diagnostics);
+        };
+        let context = reading.context(&action, raw);
+        reading.properties();
+        let Some(context) = context else {
+            return Self::new(snapshot, &action, None, reading.diagnostics);
+        };
+        let mentioned = engine::mentioned_in_context(&context);
+        match Request::new(principal, action.clone(), resource, context, None) {
+            Ok(request) => reading.finish(request, mentioned),
+            Err(error) => {
+                reading.diagnostics.push(engine::chain(&error));
+                Self::new(snapshot, &action, None, reading.diagnostics)
+            }
+        }
+    }
+}
+
+/// The label of an action: its id, or the whole uid where it is in a namespace.
+pub(super) fn action_label(action: &EntityUid) -> String {
+    match action.type_name().namespace_components().next() {
+        None => action.id().unescaped().to_owned(),
+        Some(_) => action.to_string(),
+    }
+}
+
+/// Why a question is denied before it reaches the policies.
+pub(super) fn not_stored(uid: &Uid) -> String {
+    format!("`{uid}` is not stored, and only the store speaks for its type: denied")
+}
+
+/// A question while it is read.
+struct Reading<'s, 'a> {
+    snapshot: &'s Snapshot,
+    inline: Inline,
+    /// Properties still to be read, with the entity they are for.
+    pending: Vec<(EntityUid, &'a Object<'a>)>,
+    diagnostics: Vec<String>,
+}
+
+impl<'s, 'a> Reading<'s, 'a> {
+    fn new(snapshot: &'s Snapshot) -> Self {
+        Self {
+            snapshot,
+            inline: Inline::default(),
+            pending: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn scope_entity(&mut self, what: &str, raw: &RawEntity<'a>) -> Option<EntityUid> {
+        match uids::from_parts(raw.type_name, raw.id) {
+            Ok(uid) => Some(coerce::Sink::entity(self, uid, raw.properties)),
+            Err(why) => {
+                self.diagnostics.push(format!("`{what}`: {why}: denied"));
+                None
+            }
+        }
+    }
+
+    /// The context; `None`, with a diagnostic, if a declared key is missing or of the wrong type.
+    fn context(&mut self, action: &EntityUid, raw: &RawQuery<'a>) -> Option<Context> {
+        let entries = raw.context.into_iter().flat_map(Object::iter);
+        let own: Vec<(&str, &'a Json<'a>)> = entries
+            .filter(|(key, value)| *key != ACTION_PROPERTIES && !matches!(value, Json::Null))
+            .collect();
+        let pairs = match self.snapshot.schema() {
+            None => self.free_context(&own, raw),
+            Some(schema) => {
+                let empty = Shape::default();
+                let shape = schema.context(action).unwrap_or(&empty);
+                self.declared_context(&own, raw, shape)?
+            }
+        };
+        Context::from_pairs(pairs)
+            .map_err(|error| self.diagnostics.push(engine::chain(&error)))
+            .ok()
+    }
+
+    fn free_context(
+        &mut self,
+        own: &[(&str, &'a Json<'a>)],
+        raw: &RawQuery<'a>,
+    ) -> Vec<(String, RestrictedExpression)> {
+        let mut pairs = Vec::new();
+        for (key, value) in own {
+            let value = coerce::literal(value, &format!("context.{key}"), self);
+            pairs.extend(value.map(|value| ((*key).to_owned(), value)));
+        }
+        if let Some(properties) = raw.action.properties {
+            let mut fields = Vec::new();
+            for (key, value) in properties.iter() {
+                let value = coerce::literal(value, &format!("action.properties.{key}"), self);
+                fields.extend(value.map(|value| (key.to_owned(), value)));
+            }
+            let record = RestrictedExpression::new_record(fields).ok();
+            pairs.extend(record.map(|record| (ACTION_PROPERTIES.to_owned(), record)));
+        }
+        pairs
+    }
+
+    fn declared_context(
+        &mut self,
+        own: &[(&str, &'a Json<'a>)],
+        raw: &RawQuery<'a>,
+        shape: &Shape,
+    ) -> Option<Vec<(String, RestrictedExpression)>> {
+        let mut pairs = Vec::new();
+        for (key, json) in own {
+            let path = format!("context.{key}");
+            let Some(attribute) = shape.attribute(key) else {
+                self.diagnostics
+                    .push(format!("`{path}` is not declared: left out"));
+                continue;
+            };
+            let value = coerce::declared(json, &attribute.value, &path, self);
+            pairs.push(((*key).to_owned(), self.or_deny(&path, value)?));
+        }
+        match (raw.action.properties, shape.attribute(ACTION_PROPERTIES)) {
+            (Some(properties), Some(attribute)) => {
+                let path = "action.properties";
+                let value = coerce::declared_object(properties, &attribute.value, path, self);
+                pairs.push((ACTION_PROPERTIES.to_owned(), self.or_deny(path, value)?));
+            }
+            (Some(_), None) => {
+                let note = "`action.properties` is not declared for this action: left out";
+                self.diagnostics.push(note.to_owned());
+            }
+            (None, _) => {}
+        }
+        let is_missing = |name: &str| pairs.iter().all(|(key, _)| key != name);
+        let mut required = shape
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.required);
+        if let Some(missing) = required.find(|attribute| is_missing(&attribute.name)) {
+            let note = format!("`context.{}` is required: denied", missing.name);
+            self.diagnostics.push(note);
+            return None;
+        }
+        Some(pairs)
+    }
+
+    /// A declared context key of the wrong type makes the decision, whatever the policies say.
+    fn or_deny<T>(&mut self, path: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.diagnostics
+                .push(format!("`{path}` is of the wrong type: denied"));
+        }
+        value
+    }
+
+    /// Reads the properties of all entities named so far, and of those they name in turn.
+    fn properties(&mut self) {
+        let mut next = 0;
+        while let Some((uid, properties)) = self.pending.get(next).cloned() {
+            next += 1;
+            if schema::is_held(self.snapshot.schema(), engine::uid(&uid)) {
+                let note =
+                    format!("properties of `{uid}` are ignored: only the store speaks for it");
+                self.diagnostics.push(note);
+                continue;
+            }
+            let attributes = self.attributes(&uid, properties);
+            let base = self
+                .inline
+                .lookup(self.snapshot.stored(), engine::uid(&uid));
+            match engine::overlay(&uid, attributes, base) {
+                Ok(entity) => self.inline.insert(entity),
+                Err(why) => self.diagnostics.push(why),
+            }
+        }
+        self.adopt();
+    }
+
+    fn attributes(
+        &mut self,
+        uid: &EntityUid,
+        properties: &'a Object<'a>,
+    ) -> Vec<(String, RestrictedExpression)> {
+        let snapshot = self.snapshot;
+        let declared = snapshot.schema().map(|schema| schema.type_of(uid));
+        let mut attributes = Vec::new();
+        for (key, json) in properties
+            .iter()
+            .filter(|(_, json)| !matches!(json, Json::Null))
+        {
+            let path = format!("{uid}.{key}");
+            let value = match declared {
+                None => coerce::literal(json, &path, self),
+                Some(entity_type) => {
+                    match entity_type.and_then(|entity_type| entity_type.shape.attribute(key)) {
+                        Some(attribute) => coerce::declared(json, &attribute.value, &path, self),
+                        None => {
+                            self.diagnostics
+                                .push(format!("`{path}` is not declared: left out"));
+                            None
+                        }
+                    }
+                }
+            };
+            attributes.extend(value.map(|value| (key.to_owned(), value)));
+        }
+        attributes
+    }
+
+    /// Gives the entities that came along the parents their attributes name.
+    fn adopt(&mut self) {
+        let Some(schema) = self.snapshot.schema() else {
+            return;
+        };
+        let stored = self.snapshot.stored();
+        let mut adopted = Vec::new();
+        for entity in self.inline.iter() {
+            let Some(entity_type) = schema.core_type_of(entity.uid()) else {
+                continue;
+            };
+            if entity_type.parents.is_empty() {
+                continue;
+            }
+            let lookup = |uid: &Uid| self.inline.lookup(stored, uid);
+            let parents = hierarchy::computed_parents(entity, entity_type, &lookup);
+            let mut entity = entity.clone();
+            hierarchy::replace_parents(&mut entity, &parents, entity_type);
+            adopted.push(entity);
+        }
+        for entity in adopted {
+            self.inline.insert(entity);
+        }
+    }
+
+    fn finish(mut self, request: Request, mentioned: impl IntoIterator<Item = Uid>) -> Query {
+        let scope = [request.principal(), request.resource()];
+        let scope = scope
+            .into_iter()
+            .flatten()
+            .map(|uid| engine::uid(uid).clone());
+        let roots: Vec<Uid> = scope.chain(mentioned).collect();
+        let snapshot = self.snapshot;
+        let action = request.action().cloned();
+        let evaluation = match snapshot.sees(&self.inline, action.as_ref(), roots) {
+            Ok(entities) => Some(Evaluation { request, entities }),
+            Err(why) => {
+                self.diagnostics.push(why);
+                None
+            }
+        };
+        match action {
+            Some(action) => Query::new(snapshot, &action, evaluation, self.diagnostics),
+            None => Query::denied(self.diagnostics),
+        }
+    }
+}
+
+impl<'a> coerce::Sink<'a> for Reading<'_, 'a> {
+    fn entity(&mut self, uid: EntityUid, properties: Option<&'a Object<'a>>) -> EntityUid {
+        let uid = self.snapshot.resolve_alias(uid);
+        if let Some(properties) = properties {
+            self.pending.push((uid.clone(), properties));
+        }
+        uid
+    }
+
+    fn note(&mut self, message: String) {
+        self.diagnostics.push(message);
+    }
 }

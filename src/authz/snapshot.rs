@@ -1,8 +1,24 @@
 //! Schema, policies and entities, validated whole, immutable.
 
+use std::collections::HashMap;
+
+use cedar_policy::{
+    AuthorizationError, Authorizer, Decision as CedarDecision, Entities, EntityUid, Request,
+    Response,
+};
+
 use super::{
-    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, OnPolicyError, Outcome, Query,
-    RawQuery, Rejection, Revision, Sources,
+    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, OnPolicyError, Outcome,
+    PolicyError, Query, RawQuery, Rejection, Revision, SourceFile, Sources, compile,
+    conditions::Conditions,
+    engine::{self, Uid},
+    index::Index,
+    policies::Policies,
+    query,
+    schema::{self, SchemaModel},
+    slice::Inline,
+    stored::StoredEntities,
+    uids,
 };
 
 /// What a snapshot holds, for metrics and the status page.
@@ -34,7 +50,16 @@ pub struct PolicyInfo {
 /// Schema, policies and entities as one unit. Compiled whole or not at all; never changes.
 #[derive(Debug)]
 pub struct Snapshot {
-    revision: Revision,
+    pub(super) revision: Revision,
+    pub(super) schema: Option<SchemaModel>,
+    pub(super) policies: Policies,
+    pub(super) index: Index,
+    pub(super) stored: StoredEntities,
+    pub(super) aliases: HashMap<EntityUid, EntityUid>,
+    pub(super) action_labels: Vec<String>,
+    pub(super) warnings: Vec<Finding>,
+    /// What rows, columns and scope words mean: read when the matrix is asked for.
+    pub(super) spec: Vec<SourceFile>,
 }
 
 impl Snapshot {
@@ -43,9 +68,7 @@ impl Snapshot {
     /// # Errors
     /// All findings at once, not the first.
     pub fn compile(sources: &Sources) -> Result<Self, Rejection> {
-        Ok(Self {
-            revision: sources.revision(),
-        })
+        compile::compile(sources)
     }
 
     /// The digest of the sources.
@@ -55,33 +78,36 @@ impl Snapshot {
 
     /// How much is in it.
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        Counts {
+            policies: self.policies.infos.len(),
+            entities: self.stored.len(),
+            schema_actions: self.action_labels.len(),
+        }
     }
 
     /// What compiled, but should be looked at.
     pub fn warnings(&self) -> &[Finding] {
-        &[]
+        &self.warnings
     }
 
     /// Every policy in force, in reading order.
     pub fn policies(&self) -> &[PolicyInfo] {
-        &[]
+        &self.policies.infos
     }
 
     /// Labels of the actions the schema declares, sorted: the id, or the whole uid in a namespace.
     pub fn action_labels(&self) -> &[String] {
-        &[]
+        &self.action_labels
     }
 
     /// The schema in Cedar's JSON schema format, if there is one.
     pub fn schema_json(&self) -> Option<&str> {
-        None
+        self.schema.as_ref().map(|schema| schema.json.as_str())
     }
 
     /// Parses a question that is always answered.
     pub fn query(&self, raw: &RawQuery<'_>) -> Query {
-        let _ = raw;
-        Query
+        Query::parse(self, raw)
     }
 
     /// Parses and checks the entities of a Cedar-shaped call. `replace` takes the store's place,
@@ -95,8 +121,7 @@ impl Snapshot {
         replace: Option<&Json<'_>>,
         add: Option<&Json<'_>>,
     ) -> Result<CedarEntities, BadQuery> {
-        let _ = (replace, add);
-        Ok(CedarEntities)
+        CedarEntities::parse(self, replace, add)
     }
 
     /// Parses and checks a Cedar-shaped question.
@@ -108,18 +133,146 @@ impl Snapshot {
         raw: &CedarQuery<'_>,
         entities: &CedarEntities,
     ) -> Result<Query, BadQuery> {
-        let _ = (raw, entities);
-        Ok(Query)
+        raw.parse(self, entities)
     }
 
     /// Decides. The query must have been parsed by this snapshot.
     pub fn decide(&self, query: &Query, on_error: OnPolicyError) -> Answer {
-        let _ = (query, on_error);
-        Answer {
-            outcome: Outcome::NotPermitted,
-            policies: Vec::new(),
-            errors: Vec::new(),
-            diagnostics: Vec::new(),
+        let diagnostics = query.diagnostics.clone();
+        let Some(evaluation) = &query.evaluation else {
+            return Answer {
+                outcome: Outcome::NotPermitted,
+                policies: Vec::new(),
+                errors: Vec::new(),
+                diagnostics,
+            };
+        };
+        let entities = evaluation.entities.as_ref();
+        let entities = entities.unwrap_or_else(|| self.stored.view());
+        let response = self.evaluate(&evaluation.request, entities);
+        self.answer(&response, on_error, diagnostics)
+    }
+
+    /// Asks Cedar about the policies that can matter.
+    pub(super) fn evaluate(&self, request: &Request, entities: &Entities) -> Response {
+        match request.action() {
+            Some(action) => {
+                let candidates = self.index.candidates(action);
+                Authorizer::new().is_authorized(request, &candidates.set, entities)
+            }
+            None => Authorizer::new().is_authorized(request, &self.policies.set, entities),
         }
     }
+
+    /// What the question sees: `None` is all that is stored.
+    ///
+    /// # Errors
+    /// Why it is denied before evaluation: it reaches an entity of a type that only the store speaks
+    /// for, and the store does not have it; or what it brought along cannot be put together.
+    pub(super) fn sees(
+        &self,
+        inline: &Inline,
+        action: Option<&EntityUid>,
+        roots: Vec<Uid>,
+    ) -> Result<Option<Entities>, String> {
+        if inline.is_nothing() {
+            for uid in &roots {
+                let absent = || self.stored.get(uid).is_none() && self.is_held(uid);
+                if let Some(missing) = self.stored.missing_behind(uid) {
+                    return Err(query::not_stored(missing));
+                }
+                if absent() {
+                    return Err(query::not_stored(uid));
+                }
+            }
+            return Ok(None);
+        }
+        let candidates = action.map(|action| self.index.candidates(action));
+        let literals = candidates.map_or(&[][..], |candidates| &candidates.literals);
+        let roots = roots
+            .into_iter()
+            .chain(action.map(|action| engine::uid(action).clone()));
+        let slice = inline.slice(&self.stored, self.schema.as_ref(), roots, literals)?;
+        match slice.missing {
+            Some(missing) => Err(query::not_stored(&missing)),
+            None => Ok(Some(slice.entities)),
+        }
+    }
+
+    pub(super) fn schema(&self) -> Option<&SchemaModel> {
+        self.schema.as_ref()
+    }
+
+    pub(super) fn stored(&self) -> &StoredEntities {
+        &self.stored
+    }
+
+    /// The action a name stands for: the declared one, else `Action::"name"`.
+    pub(super) fn action_named(&self, name: &str) -> Option<EntityUid> {
+        let declared = self.schema.as_ref().and_then(|schema| schema.action(name));
+        declared
+            .cloned()
+            .or_else(|| uids::from_parts("Action", name).ok())
+    }
+
+    /// The entity that is meant by a uid that may be an alias.
+    pub(super) fn resolve_alias(&self, uid: EntityUid) -> EntityUid {
+        self.aliases.get(&uid).cloned().unwrap_or(uid)
+    }
+
+    fn is_held(&self, uid: &Uid) -> bool {
+        schema::is_held(self.schema.as_ref(), uid)
+    }
+
+    fn answer(
+        &self,
+        response: &Response,
+        on_error: OnPolicyError,
+        diagnostics: Vec<String>,
+    ) -> Answer {
+        let mut policies: Vec<String> = response
+            .diagnostics()
+            .reason()
+            .map(ToString::to_string)
+            .collect();
+        policies.sort();
+        let mut forbid_erred = false;
+        let mut errors: Vec<PolicyError> = Vec::new();
+        for error in response.diagnostics().errors() {
+            let AuthorizationError::PolicyEvaluationError(evaluation) = error;
+            forbid_erred |= self.index.is_forbid(evaluation.policy_id());
+            errors.push(PolicyError {
+                policy: evaluation.policy_id().to_string(),
+                message: error.to_string(),
+            });
+        }
+        errors.sort();
+        let outcome = match response.decision() {
+            CedarDecision::Deny if !policies.is_empty() => Outcome::Forbidden,
+            _ if forbid_erred && on_error == OnPolicyError::Deny => Outcome::Error,
+            CedarDecision::Allow => Outcome::Permitted,
+            CedarDecision::Deny => Outcome::NotPermitted,
+        };
+        if outcome == Outcome::Error {
+            policies.clear();
+        }
+        Answer {
+            outcome,
+            policies,
+            errors,
+            diagnostics,
+        }
+    }
+}
+
+/// The aliases that resolve in this data set.
+pub(super) fn aliases(
+    conditions: &Conditions,
+    stored: &StoredEntities,
+) -> HashMap<EntityUid, EntityUid> {
+    let resolve = |alias: &EntityUid| match stored.of_type(&alias.type_name().to_string()) {
+        [only] => Some((alias.clone(), engine::public_uid(only.uid()))),
+        _ => None,
+    };
+    conditions.aliases.iter().filter_map(resolve).collect()
 }

@@ -1,0 +1,187 @@
+//! The Cedar-shaped question: exactly Cedar, nothing dropped, nothing coerced.
+
+use cedar_policy::{Context, EntityUid, Request};
+
+use super::{
+    Json, Query, Snapshot,
+    engine::{self, Entity, Uid},
+    hierarchy,
+    query::Evaluation,
+    schema,
+    slice::Inline,
+    uids,
+};
+
+/// How many entities one call may bring along.
+const MAX_ENTITIES: usize = 1_000;
+
+/// A Cedar-shaped question: entity uids in Cedar's syntax.
+#[derive(Clone, Copy, Debug)]
+pub struct CedarQuery<'a> {
+    /// `Type::"id"`, or Cedar's JSON form of an entity uid.
+    pub principal: &'a Json<'a>,
+    /// As `principal`.
+    pub action: &'a Json<'a>,
+    /// As `principal`.
+    pub resource: &'a Json<'a>,
+    /// A JSON object; absent is empty.
+    pub context: Option<&'a Json<'a>>,
+}
+
+/// Entities that came with a Cedar-shaped call, parsed and checked once for all its queries.
+#[derive(Debug)]
+pub struct CedarEntities(Inline);
+
+/// Why a Cedar-shaped question cannot be asked. The message says where and what.
+#[derive(Debug, thiserror::Error)]
+pub enum BadQuery {
+    /// The `entities` or `additional_entities` are not what Cedar or the schema takes.
+    #[error("{0}")]
+    Entities(String),
+    /// The principal, action, resource or context is not what Cedar or the schema takes.
+    #[error("{0}")]
+    Request(String),
+}
+
+impl CedarEntities {
+    /// Parses and checks `entities` (in the store's place) and `additional_entities` (beside it).
+    pub(super) fn parse(
+        snapshot: &Snapshot,
+        replace: Option<&Json<'_>>,
+        add: Option<&Json<'_>>,
+    ) -> Result<Self, BadQuery> {
+        let given = |json: Option<&Json<'_>>| json.is_some_and(|json| !matches!(json, Json::Null));
+        let mut inline = Inline::new(given(replace));
+        let mut count = 0;
+        for (key, json) in [("entities", replace), ("additional_entities", add)] {
+            let Some(json) = json.filter(|json| !matches!(json, Json::Null)) else {
+                continue;
+            };
+            let items = json.as_array().ok_or_else(|| {
+                BadQuery::Entities(format!("`{key}` must be an array, found {}", json.kind()))
+            })?;
+            count += items.len();
+            if count > MAX_ENTITIES {
+                let message = format!("more than {MAX_ENTITIES} entities in one call");
+                return Err(BadQuery::Entities(message));
+            }
+            for (index, item) in items.iter().enumerate() {
+                insert(snapshot, &mut inline, item)
+                    .map_err(|why| BadQuery::Entities(format!("`{key}[{index}]`: {why}")))?;
+            }
+        }
+        let inline = checked(snapshot, &inline).map_err(BadQuery::Entities)?;
+        Ok(Self(inline))
+    }
+}
+
+impl CedarQuery<'_> {
+    /// Parses and checks the question.
+    pub(super) fn parse(
+        &self,
+        snapshot: &Snapshot,
+        entities: &CedarEntities,
+    ) -> Result<Query, BadQuery> {
+        let uid = |key: &str, json: &Json<'_>| {
+            uids::parse(json)
+                .map(|uid| snapshot.resolve_alias(uid))
+                .map_err(|why| BadQuery::Request(format!("`{key}`: {why}")))
+        };
+        let principal = uid("principal", self.principal)?;
+        let action = uid("action", self.action)?;
+        let resource = uid("resource", self.resource)?;
+        let schema = snapshot.schema().map(|schema| &schema.cedar);
+        let context = match self.context {
+            None | Some(Json::Null) => Context::empty(),
+            Some(json) => {
+                let schema = schema.map(|schema| (schema, &action));
+                Context::from_json_value(json.to_value(), schema).map_err(|error| {
+                    BadQuery::Request(format!("`context`: {}", engine::chain(&error)))
+                })?
+            }
+        };
+        let mentioned = engine::mentioned_in_context(&context);
+        let roots: Vec<Uid> = [&principal, &resource]
+            .into_iter()
+            .map(|uid| engine::uid(uid).clone())
+            .chain(mentioned)
+            .collect();
+        let request = Request::new(principal, action.clone(), resource, context, schema)
+            .map_err(|error| BadQuery::Request(engine::chain(&error)))?;
+        Ok(ask(snapshot, &entities.0, &action, roots, request))
+    }
+}
+
+fn ask(
+    snapshot: &Snapshot,
+    inline: &Inline,
+    action: &EntityUid,
+    roots: Vec<Uid>,
+    request: Request,
+) -> Query {
+    match snapshot.sees(inline, Some(action), roots) {
+        Ok(entities) => Query::new(
+            snapshot,
+            action,
+            Some(Evaluation { request, entities }),
+            Vec::new(),
+        ),
+        Err(why) => Query::new(snapshot, action, None, vec![why]),
+    }
+}
+
+fn insert(snapshot: &Snapshot, inline: &mut Inline, json: &Json<'_>) -> Result<(), String> {
+    let cedar = snapshot.schema().map(|schema| &schema.cedar);
+    let entity = engine::parse_entity(json.to_value(), cedar)?;
+    let uid = entity.uid();
+    if schema::is_held(snapshot.schema(), uid) {
+        return Err(format!("only the store speaks for `{uid}`"));
+    }
+    match inline.get(uid) {
+        Some(first) if !first.deep_eq(&entity) => {
+            Err(format!("`{uid}` is given twice, differently"))
+        }
+        _ => {
+            inline.insert(entity);
+            Ok(())
+        }
+    }
+}
+
+/// The same entities with the parents their attributes name, checked against schema and store.
+fn checked(snapshot: &Snapshot, inline: &Inline) -> Result<Inline, String> {
+    let stored = snapshot.stored();
+    let mut with_parents = Inline::new(inline.replaces());
+    for entity in inline.iter() {
+        let mut entity = entity.clone();
+        let entity_type = snapshot
+            .schema()
+            .and_then(|schema| schema.core_type_of(entity.uid()));
+        if let Some(entity_type) = entity_type {
+            let original = inline.get(entity.uid()).unwrap_or(&entity);
+            let lookup = |uid: &Uid| inline.lookup(stored, uid);
+            let parents = hierarchy::computed_parents(original, entity_type, &lookup);
+            hierarchy::adopt(&mut entity, &parents, entity_type)?;
+        }
+        with_parents.insert(entity);
+    }
+    for entity in with_parents.iter() {
+        let closed = with_parents.closed(stored, entity)?;
+        if let Some(schema) = snapshot.schema() {
+            engine::conforms(&closed, &schema.cedar)?;
+        }
+        if !inline.replaces() {
+            unchanged(&closed, stored.get(closed.uid()).map(AsRef::as_ref))?;
+        }
+    }
+    Ok(with_parents)
+}
+
+fn unchanged(entity: &Entity, stored: Option<&Entity>) -> Result<(), String> {
+    match stored {
+        Some(stored) if !stored.deep_eq(entity) => {
+            Err(format!("`{}` is stored with other content", entity.uid()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,345 @@
+//! Data conditions: what stored entities must meet beyond the schema (`conditions.toml`).
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use cedar_policy::EntityUid;
+
+use super::{
+    Finding, Kind, SourceFile,
+    engine::{self, Entity, Uid},
+    schema::SchemaModel,
+    stored::{Places, StoredEntities},
+    table::{self, Section},
+    uids,
+};
+
+mod rule;
+
+use rule::{Expression, IdPattern, follow};
+
+/// How many entities one condition may report; the rest is counted.
+const MAX_REPORTED: usize = 20;
+
+/// The conditions of a file.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    each: Vec<Each>,
+    count: Vec<Count>,
+    pub(super) aliases: Vec<EntityUid>,
+}
+
+/// What a person reads when a condition is broken.
+#[derive(Debug)]
+struct Named {
+    name: String,
+    source: String,
+}
+
+/// Something that holds for every entity of a type.
+#[derive(Debug)]
+struct Each {
+    named: Named,
+    entity_type: String,
+    rule: Rule,
+}
+
+#[derive(Debug)]
+enum Rule {
+    /// A Cedar expression over `resource`.
+    Holds(Expression),
+    /// The shape of the id.
+    Id(IdPattern),
+}
+
+/// How many entities of one type belong to each entity of another.
+#[derive(Debug)]
+struct Count {
+    named: Named,
+    of: String,
+    owner_type: String,
+    belongs: Belongs,
+    condition: Option<Expression>,
+    expected: Expected,
+}
+
+#[derive(Debug)]
+enum Belongs {
+    /// The counted entity names its owner.
+    By(Vec<String>),
+    /// The owner names a group, and the counted entity is in it.
+    In(Vec<String>),
+}
+
+#[derive(Debug)]
+enum Expected {
+    AtMost(i64),
+    Attribute(String),
+    Exactly(i64),
+}
+
+impl Conditions {
+    /// Parses a conditions file.
+    pub(super) fn parse(
+        file: &SourceFile,
+        schema: Option<&SchemaModel>,
+    ) -> Result<Self, Vec<Finding>> {
+        let document = table::parse(file)?;
+        let root = Section::root(file, &document);
+        let mut conditions = Self::default();
+        let mut findings = Vec::new();
+        let mut sections = |key: &str| {
+            root.sections(key).unwrap_or_else(|finding| {
+                findings.push(finding);
+                Vec::new()
+            })
+        };
+        let (each, count, alias) = (sections("each"), sections("count"), sections("alias"));
+        findings.extend(root.only(&["each", "count", "alias"]).err());
+        for section in &each {
+            match Each::parse(section, schema) {
+                Ok(each) => conditions.each.push(each),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        for section in &count {
+            match Count::parse(section, schema) {
+                Ok(count) => conditions.count.push(count),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        for section in &alias {
+            match alias_of(section, schema) {
+                Ok(alias) => conditions.aliases.push(alias),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        if findings.is_empty() {
+            Ok(conditions)
+        } else {
+            Err(findings)
+        }
+    }
+
+    /// Checks stored entities; everything broken is a finding at the entity.
+    pub(super) fn check(
+        &self,
+        stored: &StoredEntities,
+        places: &Places<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
+        for each in &self.each {
+            let broken = stored
+                .of_type(&each.entity_type)
+                .iter()
+                .filter_map(|entity| {
+                    let why = each.broken_by(entity, stored)?;
+                    Some((entity.uid(), why))
+                });
+            report(broken, &each.named, places, findings);
+        }
+        for count in &self.count {
+            let counted = count.counted(stored);
+            let broken = stored
+                .of_type(&count.owner_type)
+                .iter()
+                .filter_map(|owner| {
+                    let found = counted.get(owner.uid()).copied().unwrap_or(0);
+                    Some((owner.uid(), count.broken_by(owner, found)?))
+                });
+            report(broken, &count.named, places, findings);
+        }
+        for alias in &self.aliases {
+            if stored.get(engine::uid(alias)).is_some() {
+                let message = format!("`{alias}` is an alias and cannot be stored");
+                findings.push(places.finding(engine::uid(alias), message));
+            }
+        }
+    }
+}
+
+fn report<'e>(
+    broken: impl Iterator<Item = (&'e Uid, String)>,
+    named: &Named,
+    places: &Places<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut more = 0;
+    for (index, (uid, why)) in broken.enumerate() {
+        if index >= MAX_REPORTED {
+            more += 1;
+            continue;
+        }
+        let help = format!("the condition is `{}` ({})", named.name, named.source);
+        findings.push(places.finding(uid, format!("`{uid}`: {why}")).help(help));
+    }
+    if more > 0 {
+        let message = format!("{more} more entities break `{}`", named.name);
+        findings.push(Finding::error(Kind::Entities, String::new(), message));
+    }
+}
+
+impl Named {
+    fn parse(section: &Section<'_>) -> Result<Self, Finding> {
+        Ok(Self {
+            name: section.string("name")?.to_owned(),
+            source: section.string("source")?.to_owned(),
+        })
+    }
+}
+
+impl Each {
+    fn parse(section: &Section<'_>, schema: Option<&SchemaModel>) -> Result<Self, Finding> {
+        section.only(&["type", "name", "source", "holds", "id"])?;
+        let rule = match (
+            section.optional_string("holds")?,
+            section.optional_string("id")?,
+        ) {
+            (Some(_), None) => Rule::Holds(Expression::parse(section, "holds")?),
+            (None, Some(pattern)) => Rule::Id(IdPattern::parse(pattern)),
+            _ => return Err(section.finding("give either `holds` or `id`")),
+        };
+        Ok(Self {
+            named: Named::parse(section)?,
+            entity_type: known_type(section, "type", schema)?,
+            rule,
+        })
+    }
+
+    fn broken_by(&self, entity: &Entity, stored: &StoredEntities) -> Option<String> {
+        match &self.rule {
+            Rule::Holds(expression) => match expression.holds(entity.uid(), entity.uid(), stored) {
+                Ok(true) => None,
+                Ok(false) => Some(format!("`{}` does not hold", expression.text)),
+                Err(why) => Some(why),
+            },
+            Rule::Id(pattern) => pattern.broken_by(entity, stored),
+        }
+    }
+}
+
+impl Count {
+    fn parse(section: &Section<'_>, schema: Option<&SchemaModel>) -> Result<Self, Finding> {
+        section.only(&[
+            "name", "source", "of", "for", "by", "in", "where", "equals", "at_most",
+        ])?;
+        let path = |text: &str| text.split('.').map(str::to_owned).collect();
+        let belongs = match (
+            section.optional_string("by")?,
+            section.optional_string("in")?,
+        ) {
+            (Some(by), None) => Belongs::By(path(by)),
+            (None, Some(group)) => Belongs::In(path(group)),
+            _ => return Err(section.finding("give either `by` or `in`")),
+        };
+        let expected = match (section.number("equals"), section.number("at_most")) {
+            (Some(number), None) => Expected::Exactly(number),
+            (None, Some(number)) => Expected::AtMost(number),
+            (None, None) => Expected::Attribute(section.string("equals")?.to_owned()),
+            (Some(_), Some(_)) => {
+                return Err(section.finding("give either `equals` or `at_most`"));
+            }
+        };
+        let condition = match section.optional_string("where")? {
+            Some(_) => Some(Expression::parse(section, "where")?),
+            None => None,
+        };
+        Ok(Self {
+            named: Named::parse(section)?,
+            of: known_type(section, "of", schema)?,
+            owner_type: known_type(section, "for", schema)?,
+            belongs,
+            condition,
+            expected,
+        })
+    }
+
+    /// How many belong to each owner; an expression that fails counts, so that it shows.
+    fn counted(&self, stored: &StoredEntities) -> HashMap<Uid, i64> {
+        let mut counted: HashMap<Uid, i64> = HashMap::new();
+        let counts = |candidate: &Entity, owner: &Uid| {
+            let holds = |expression: &Expression| {
+                expression
+                    .holds(candidate.uid(), owner, stored)
+                    .unwrap_or(true)
+            };
+            self.condition.as_ref().is_none_or(holds)
+        };
+        match &self.belongs {
+            Belongs::By(path) => {
+                for candidate in stored.of_type(&self.of) {
+                    let Some(owner) = follow(candidate, path, stored) else {
+                        continue;
+                    };
+                    if counts(candidate, owner) {
+                        *counted.entry(owner.clone()).or_default() += 1;
+                    }
+                }
+            }
+            Belongs::In(path) => {
+                let members = members_by_group(stored.of_type(&self.of));
+                for owner in stored.of_type(&self.owner_type) {
+                    let group = follow(owner, path, stored);
+                    let members = group.and_then(|group| members.get(group));
+                    let found = members
+                        .into_iter()
+                        .flatten()
+                        .filter(|member| counts(member, owner.uid()));
+                    let found = i64::try_from(found.count()).unwrap_or(i64::MAX);
+                    counted.insert(owner.uid().clone(), found);
+                }
+            }
+        }
+        counted
+    }
+
+    fn broken_by(&self, owner: &Entity, found: i64) -> Option<String> {
+        let (expected, words) = match &self.expected {
+            Expected::AtMost(most) => (found.min(*most), format!("at most {most}")),
+            Expected::Attribute(name) => {
+                let number = engine::number(owner, name);
+                (
+                    number.unwrap_or(-1),
+                    format!("`{name}`, which is {}", number.unwrap_or(-1)),
+                )
+            }
+            Expected::Exactly(number) => (*number, number.to_string()),
+        };
+        let condition = self.condition.as_ref();
+        let such = condition.map_or(String::new(), |c| format!(" with `{}`", c.text));
+        (found != expected).then(|| format!("{found} `{}`{such}, not {words}", self.of))
+    }
+}
+
+fn members_by_group(members: &[Arc<Entity>]) -> HashMap<&Uid, Vec<&Entity>> {
+    let mut groups: HashMap<&Uid, Vec<&Entity>> = HashMap::new();
+    for member in members {
+        for group in member.ancestors().collect::<HashSet<_>>() {
+            groups.entry(group).or_default().push(member.as_ref());
+        }
+    }
+    groups
+}
+
+fn alias_of(section: &Section<'_>, schema: Option<&SchemaModel>) -> Result<EntityUid, Finding> {
+    section.only(&["type", "id", "source"])?;
+    let name = known_type(section, "type", schema)?;
+    uids::from_parts(&name, section.string("id")?).map_err(|why| section.finding(why))
+}
+
+fn known_type(
+    section: &Section<'_>,
+    key: &str,
+    schema: Option<&SchemaModel>,
+) -> Result<String, Finding> {
+    let name = section.string(key)?;
+    match schema {
+        Some(schema) if schema.entity_type(name).is_none() => {
+            let message = format!("the schema declares no entity type `{name}`");
+            Err(section.finding_about(key, message))
+        }
+        _ => Ok(name.to_owned()),
+    }
+}

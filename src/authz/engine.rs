@@ -1,0 +1,277 @@
+//! The one place that reaches below `cedar-policy`'s public API, into `cedar-policy-core`.
+//!
+//! Why: the public `Entities` copies itself for every change and recomputes its closure, so that a
+//! question which brings three entities along would cost as much as the store is large. Here an
+//! entity is shared by `Arc`, and a question gets a small `Entities` of its own. Both crates are
+//! pinned to the same version; nothing below promises to stay as it is.
+
+use std::{collections::HashSet, sync::Arc};
+
+use cedar_policy::{Entities, EntityUid, RestrictedExpression, Schema};
+use cedar_policy_core::{
+    ast,
+    entities::{
+        EntityJsonParser, NoEntitiesSchema, Schema as EntitySchema, TCComputation,
+        conformance::EntitySchemaConformanceChecker,
+    },
+    extensions::Extensions,
+    validator::{
+        CoreSchema, ValidatorSchema,
+        types::{Attributes, EntityKind, Type},
+    },
+};
+
+use super::schema::{Attribute, Shape, ValueType};
+
+/// An entity with direct parents and, once closed, all ancestors.
+pub(super) type Entity = ast::Entity;
+
+/// A uid as the core keeps it.
+pub(super) type Uid = ast::EntityUID;
+
+/// The core's form of a public uid.
+pub(super) fn uid(public: &EntityUid) -> &Uid {
+    public.as_ref()
+}
+
+/// The public form of a uid.
+pub(super) fn public_uid(uid: &Uid) -> EntityUid {
+    EntityUid::from(uid.clone())
+}
+
+/// Reads one entity of Cedar's JSON format. With a schema its attributes are read by their types;
+/// [`conforms`] checks the rest once parents and ancestors are known.
+pub(super) fn parse_entity(
+    json: serde_json::Value,
+    schema: Option<&Schema>,
+) -> Result<Entity, String> {
+    let core = schema.map(|schema| WithoutActions(CoreSchema::new(schema.as_ref())));
+    EntityJsonParser::new(
+        core.as_ref(),
+        Extensions::all_available(),
+        TCComputation::AssumeAlreadyComputed,
+    )
+    .iter_from_json_value(serde_json::Value::Array(vec![json]))
+    .map_err(|error| chain(&error))?
+    .next()
+    .ok_or_else(|| "no entity".to_owned())
+}
+
+/// Checks an entity, with all its ancestors, against the schema.
+pub(super) fn conforms(entity: &Entity, schema: &Schema) -> Result<(), String> {
+    let core = CoreSchema::new(schema.as_ref());
+    EntitySchemaConformanceChecker::new(&core, Extensions::all_available())
+        .validate_entity(entity)
+        .map_err(|error| chain(&error))
+}
+
+/// Makes an entity of attributes laid over those of `base`; parents and tags are the base's.
+pub(super) fn overlay(
+    uid: &EntityUid,
+    attributes: Vec<(String, RestrictedExpression)>,
+    base: Option<&Entity>,
+) -> Result<Entity, String> {
+    let over = cedar_policy::Entity::new(
+        uid.clone(),
+        attributes.into_iter().collect(),
+        HashSet::new(),
+    )
+    .map_err(|error| chain(&error))?;
+    let over: &Entity = over.as_ref();
+    let Some(base) = base else {
+        return Ok(over.clone());
+    };
+    let attributes = base.attrs().chain(over.attrs());
+    let pair = |(key, value): (&_, &_)| (Clone::clone(key), Clone::clone(value));
+    Ok(Entity::new_with_attr_partial_value(
+        base.uid().clone(),
+        attributes.map(pair),
+        HashSet::new(),
+        base.parents().cloned().collect(),
+        base.tags().map(pair),
+    ))
+}
+
+/// The entity an attribute names, if it names one.
+pub(super) fn named<'e>(entity: &'e Entity, attribute: &str) -> Option<&'e Uid> {
+    match entity.get(attribute)? {
+        ast::PartialValue::Value(ast::Value {
+            value: ast::ValueKind::Lit(ast::Literal::EntityUID(uid)),
+            ..
+        }) => Some(uid),
+        ast::PartialValue::Value(_) | ast::PartialValue::Residual(_) => None,
+    }
+}
+
+/// The whole number an attribute holds, if it holds one.
+pub(super) fn number(entity: &Entity, attribute: &str) -> Option<i64> {
+    match entity.get(attribute)? {
+        ast::PartialValue::Value(ast::Value {
+            value: ast::ValueKind::Lit(ast::Literal::Long(number)),
+            ..
+        }) => Some(*number),
+        ast::PartialValue::Value(_) | ast::PartialValue::Residual(_) => None,
+    }
+}
+
+/// The string an attribute holds, if it holds one.
+pub(super) fn string<'e>(entity: &'e Entity, attribute: &str) -> Option<&'e str> {
+    match entity.get(attribute)? {
+        ast::PartialValue::Value(ast::Value {
+            value: ast::ValueKind::Lit(ast::Literal::String(string)),
+            ..
+        }) => Some(string),
+        ast::PartialValue::Value(_) | ast::PartialValue::Residual(_) => None,
+    }
+}
+
+/// Every uid in the attributes and tags: what a policy can go on to from this entity.
+pub(super) fn mentioned(entity: &Entity) -> HashSet<Uid> {
+    let values = entity.attrs().chain(entity.tags());
+    values
+        .filter_map(|(_, value)| match value {
+            ast::PartialValue::Value(value) => Some(value.all_literal_uids()),
+            ast::PartialValue::Residual(_) => None,
+        })
+        .flatten()
+        .collect()
+}
+
+/// Every uid in a context.
+pub(super) fn mentioned_in_context(context: &cedar_policy::Context) -> HashSet<Uid> {
+    match context.as_ref() {
+        ast::Context::Value(values) => values
+            .values()
+            .flat_map(ast::Value::all_literal_uids)
+            .collect(),
+        ast::Context::RestrictedResidual(_) => HashSet::new(),
+    }
+}
+
+/// The action entities a schema declares, closed.
+pub(super) fn action_entities(schema: &Schema) -> Vec<Arc<Entity>> {
+    CoreSchema::new(schema.as_ref()).action_entities().collect()
+}
+
+/// A view for the evaluator. The entities must be closed and each uid must come once.
+pub(super) fn view(entities: impl IntoIterator<Item = Arc<Entity>>) -> Result<Entities, String> {
+    cedar_policy_core::entities::Entities::new()
+        .add_entities(
+            entities,
+            None::<&NoEntitiesSchema>,
+            TCComputation::AssumeAlreadyComputed,
+            Extensions::all_available(),
+        )
+        .map(Entities::from)
+        .map_err(|error| chain(&error))
+}
+
+/// Byte range of a policy in the text it was parsed from.
+pub(super) fn policy_span(policy: &cedar_policy::Policy) -> Option<(usize, usize)> {
+    let policy: &ast::Policy = policy.as_ref();
+    policy.loc().map(|loc| (loc.start(), loc.end()))
+}
+
+/// Byte range of a template in the text it was parsed from.
+pub(super) fn template_span(template: &cedar_policy::Template) -> Option<(usize, usize)> {
+    let template: &ast::Template = template.as_ref();
+    template.loc().map(|loc| (loc.start(), loc.end()))
+}
+
+/// What an entity type may hold.
+pub(super) fn shape(schema: &Schema, name: &cedar_policy::EntityTypeName) -> Option<Shape> {
+    let schema: &ValidatorSchema = schema.as_ref();
+    let declared = schema.get_entity_type(name.as_ref())?;
+    Some(Shape {
+        attributes: attributes(declared.attributes()),
+    })
+}
+
+/// What the context of an action may hold; `None` if the schema does not say.
+pub(super) fn context_shape(schema: &Schema, action: &EntityUid) -> Option<Shape> {
+    let schema: &ValidatorSchema = schema.as_ref();
+    match schema.context_type(action.as_ref())? {
+        Type::Record { attrs, .. } => Some(Shape {
+            attributes: attributes(attrs),
+        }),
+        Type::Never
+        | Type::Bool(_)
+        | Type::Long
+        | Type::String
+        | Type::Entity(_)
+        | Type::Set { .. }
+        | Type::ExtensionType { .. } => None,
+    }
+}
+
+fn attributes(declared: &Attributes) -> Vec<Attribute> {
+    declared
+        .iter()
+        .map(|(name, attribute)| Attribute {
+            name: name.to_string(),
+            value: value_type(&attribute.attr_type),
+            required: attribute.is_required(),
+        })
+        .collect()
+}
+
+fn value_type(declared: &Type) -> ValueType {
+    match declared {
+        Type::Bool(_) => ValueType::Bool,
+        Type::Long => ValueType::Long,
+        Type::String => ValueType::String,
+        Type::Entity(EntityKind::Entity(names)) => match names.get_single_entity() {
+            Some(name) => ValueType::Entity(name.clone().into()),
+            None => ValueType::Unknown,
+        },
+        Type::Set {
+            element_type: Some(element),
+        } => ValueType::Set(Box::new(value_type(element))),
+        Type::Record { attrs, .. } => ValueType::Record(attributes(attrs)),
+        Type::ExtensionType { name } => ValueType::Extension(name.to_string()),
+        Type::Entity(EntityKind::AnyEntity) | Type::Never | Type::Set { element_type: None } => {
+            ValueType::Unknown
+        }
+    }
+}
+
+/// An error with its causes, after colons.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// A schema that hands out no action entities, so that reading one entity does not copy them all.
+struct WithoutActions<'s>(CoreSchema<'s>);
+
+impl EntitySchema for WithoutActions<'_> {
+    type ActionEntityIterator = std::iter::Empty<Arc<Entity>>;
+    type EntityTypeDescription = cedar_policy_core::validator::EntityTypeDescription;
+
+    fn entity_type(&self, name: &ast::EntityType) -> Option<Self::EntityTypeDescription> {
+        self.0.entity_type(name)
+    }
+
+    fn action(&self, action: &Uid) -> Option<Arc<Entity>> {
+        self.0.action(action)
+    }
+
+    fn entity_types_with_basename<'a>(
+        &'a self,
+        basename: &'a ast::UnreservedId,
+    ) -> Box<dyn Iterator<Item = ast::EntityType> + 'a> {
+        self.0.entity_types_with_basename(basename)
+    }
+
+    fn action_entities(&self) -> Self::ActionEntityIterator {
+        std::iter::empty()
+    }
+}

@@ -1,0 +1,168 @@
+//! Which policies can matter for an action.
+//!
+//! Left out is exactly what Cedar itself would reject by the action scope, whatever the principal,
+//! the resource, the context and the entities are; `tests/it/differential.rs` holds it to that.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet};
+
+use super::{
+    engine::{self, Uid},
+    schema::SchemaModel,
+};
+
+/// The policies for one action, ready for Cedar's authorizer.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    pub(super) set: PolicySet,
+    /// Every uid in their texts.
+    pub(super) literals: Vec<Uid>,
+}
+
+/// Candidates by action.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    by_action: HashMap<EntityUid, Arc<Candidates>>,
+    /// For actions that neither the schema nor a policy names.
+    others: Arc<Candidates>,
+    forbids: HashSet<PolicyId>,
+}
+
+impl Index {
+    /// Sorts the policies of a set.
+    ///
+    /// # Errors
+    /// A policy that cannot be put into a set of its own; none is known.
+    pub(super) fn new(set: &PolicySet, schema: Option<&SchemaModel>) -> Result<Self, String> {
+        let policies: Vec<(&Policy, ActionConstraint)> = set
+            .policies()
+            .map(|policy| (policy, policy.action_constraint()))
+            .collect();
+        let mut actions: HashSet<EntityUid> = HashSet::new();
+        for (_, constraint) in &policies {
+            match constraint {
+                ActionConstraint::Any => {}
+                ActionConstraint::Eq(action) => drop(actions.insert(action.clone())),
+                ActionConstraint::In(listed) => actions.extend(listed.iter().cloned()),
+            }
+        }
+        let declared = schema.into_iter().flat_map(|schema| schema.cedar.actions());
+        actions.extend(declared.cloned());
+        let groups = Groups::of(schema);
+        // Many actions share their candidates; one set serves them all.
+        let mut built: HashMap<Vec<usize>, Arc<Candidates>> = HashMap::new();
+        let mut candidates = |action: Option<&EntityUid>| {
+            let matching = policies.iter().enumerate();
+            let chosen: Vec<usize> = matching
+                .filter(|(_, (_, constraint))| groups.may_match(constraint, action))
+                .map(|(index, _)| index)
+                .collect();
+            if let Some(built) = built.get(&chosen) {
+                return Ok(Arc::clone(built));
+            }
+            let of = chosen
+                .iter()
+                .filter_map(|index| Some(policies.get(*index)?.0));
+            let new = Arc::new(Candidates::new(set, of)?);
+            built.insert(chosen, Arc::clone(&new));
+            Ok::<_, String>(new)
+        };
+        let others = candidates(None)?;
+        let mut by_action = HashMap::new();
+        for action in actions {
+            let of_action = candidates(Some(&action))?;
+            by_action.insert(action, of_action);
+        }
+        let forbids = policies
+            .iter()
+            .filter(|(policy, _)| policy.effect() == Effect::Forbid)
+            .map(|(policy, _)| policy.id().clone())
+            .collect();
+        Ok(Self {
+            by_action,
+            others,
+            forbids,
+        })
+    }
+
+    /// The policies that can matter for this action.
+    pub(super) fn candidates(&self, action: &EntityUid) -> &Candidates {
+        self.by_action.get(action).unwrap_or(&self.others)
+    }
+
+    /// Whether a policy forbids.
+    pub(super) fn is_forbid(&self, id: &PolicyId) -> bool {
+        self.forbids.contains(id)
+    }
+}
+
+/// Each declared action's groups. Without a schema (`None`) only the store or the question knows.
+struct Groups(Option<HashMap<EntityUid, HashSet<EntityUid>>>);
+
+impl Groups {
+    fn of(schema: Option<&SchemaModel>) -> Self {
+        let groups = |action: &Arc<engine::Entity>| {
+            let uid = engine::public_uid(action.uid());
+            (uid, action.ancestors().map(engine::public_uid).collect())
+        };
+        Self(schema.map(|schema| {
+            let actions = engine::action_entities(&schema.cedar);
+            actions.iter().map(groups).collect()
+        }))
+    }
+
+    /// Whether the action scope can be true; `None` stands for an action nobody names.
+    fn may_match(&self, constraint: &ActionConstraint, action: Option<&EntityUid>) -> bool {
+        match constraint {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(named) => action == Some(named),
+            ActionConstraint::In(named) => match &self.0 {
+                None => true,
+                Some(groups) => action.is_some_and(|action| {
+                    let above = groups.get(action);
+                    named.iter().any(|group| {
+                        group == action || above.is_some_and(|above| above.contains(group))
+                    })
+                }),
+            },
+        }
+    }
+}
+
+impl Candidates {
+    fn new<'p>(
+        whole: &PolicySet,
+        policies: impl Iterator<Item = &'p Policy>,
+    ) -> Result<Self, String> {
+        let mut set = PolicySet::new();
+        let mut literals: HashSet<Uid> = HashSet::new();
+        for policy in policies {
+            literals.extend(
+                policy
+                    .entity_literals()
+                    .iter()
+                    .map(|uid| engine::uid(uid).clone()),
+            );
+            let template = policy.template_id().and_then(|id| whole.template(id));
+            let added = match (template, policy.template_links()) {
+                (Some(template), Some(slots)) => {
+                    if set.template(template.id()).is_none() {
+                        set.add_template(template.clone())
+                            .map_err(|e| engine::chain(&e))?;
+                    }
+                    set.link(template.id().clone(), policy.id().clone(), slots)
+                }
+                _ => set.add(policy.clone()),
+            };
+            added.map_err(|error| engine::chain(&error))?;
+        }
+        Ok(Self {
+            set,
+            literals: literals.into_iter().collect(),
+        })
+    }
+}

@@ -1,0 +1,291 @@
+//! The schema as the rest of the core asks it: types, shapes, what only the store speaks for.
+
+use std::collections::HashMap;
+
+use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
+use miette::Diagnostic;
+
+use super::{
+    Finding, Kind, SourceFile,
+    engine::{self, Uid},
+    nesting::{self, Syntax},
+    text,
+};
+
+/// What a value may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ValueType {
+    Bool,
+    Entity(EntityTypeName),
+    /// `decimal`, `ipaddr`, `datetime` or `duration`.
+    Extension(String),
+    Long,
+    Record(Vec<Attribute>),
+    Set(Box<Self>),
+    String,
+    /// A type no JSON value can be read as.
+    Unknown,
+}
+
+/// One declared attribute or context key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attribute {
+    pub(super) name: String,
+    pub(super) value: ValueType,
+    pub(super) required: bool,
+}
+
+/// The declared attributes of a type or keys of a context.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shape {
+    pub(super) attributes: Vec<Attribute>,
+}
+
+impl Shape {
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name == name)
+    }
+}
+
+/// One entity type.
+#[derive(Debug)]
+pub(super) struct EntityType {
+    pub(super) shape: Shape,
+    /// `@held("stored")`: only the store speaks for it.
+    pub(super) held: bool,
+    /// `@parent("…")`: attribute paths whose values are parents.
+    pub(super) parents: Vec<Vec<String>>,
+    /// The types those paths end at.
+    pub(super) parent_types: Vec<EntityTypeName>,
+}
+
+/// A schema and the tables made of it.
+#[derive(Debug)]
+pub(super) struct SchemaModel {
+    pub(super) cedar: Schema,
+    pub(super) json: String,
+    types: HashMap<String, EntityType>,
+    contexts: HashMap<EntityUid, Shape>,
+    /// By the id alone, where one declared action has it.
+    actions: HashMap<String, EntityUid>,
+}
+
+impl SchemaModel {
+    /// Parses a schema text and its annotations.
+    pub(super) fn parse(file: &SourceFile) -> Result<Self, Vec<Finding>> {
+        let text = text::utf8(file)?;
+        nesting::check(file, text, Syntax::Schema)?;
+        let fragment = if file.name.ends_with(".json") {
+            SchemaFragment::from_json_str(text)
+                .map_err(|error| vec![text::diagnostic(Kind::Parse, file, text, &error)])?
+        } else {
+            SchemaFragment::from_cedarschema_str(text)
+                .map(|(fragment, _warnings)| fragment)
+                .map_err(|error| vec![text::diagnostic(Kind::Parse, file, text, &error)])?
+        };
+        let broken =
+            |error: &dyn Diagnostic| vec![text::diagnostic(Kind::Validate, file, text, error)];
+        let cedar = Schema::from_schema_fragments([fragment.clone()]).map_err(|e| broken(&e))?;
+        if !cedar.is_complete() {
+            let finding = Finding::error(
+                Kind::Validate,
+                &file.name,
+                "the schema names `external` types or actions that nothing declares",
+            );
+            return Err(vec![finding.help("declare them in this schema")]);
+        }
+        let json = fragment.to_json_string().map_err(|error| broken(&error))?;
+        let mut model = Self {
+            contexts: cedar
+                .actions()
+                .filter_map(|action| Some((action.clone(), engine::context_shape(&cedar, action)?)))
+                .collect(),
+            actions: actions_by_id(&cedar),
+            cedar,
+            json,
+            types: HashMap::new(),
+        };
+        let annotated = Annotated::read(&fragment);
+        for name in model.cedar.entity_types() {
+            model.types.insert(
+                name.to_string(),
+                EntityType {
+                    shape: engine::shape(&model.cedar, name).unwrap_or_default(),
+                    held: false,
+                    parents: Vec::new(),
+                    parent_types: Vec::new(),
+                },
+            );
+        }
+        let findings = model.annotate(&annotated, file, text);
+        if findings.is_empty() {
+            Ok(model)
+        } else {
+            Err(findings)
+        }
+    }
+
+    /// The declared type of that name.
+    pub(super) fn entity_type(&self, name: &str) -> Option<&EntityType> {
+        self.types.get(name)
+    }
+
+    /// The declared type of an entity.
+    pub(super) fn type_of(&self, uid: &EntityUid) -> Option<&EntityType> {
+        self.core_type_of(engine::uid(uid))
+    }
+
+    /// [`Self::type_of`] for the core's uids.
+    pub(super) fn core_type_of(&self, uid: &Uid) -> Option<&EntityType> {
+        // INVARIANT: the text of a type's name is unique, so it can be the key.
+        self.types.get(&uid.entity_type().to_string())
+    }
+
+    /// The context an action takes; `None` for an undeclared action.
+    pub(super) fn context(&self, action: &EntityUid) -> Option<&Shape> {
+        self.contexts.get(action)
+    }
+
+    /// The declared action with this id.
+    pub(super) fn action(&self, id: &str) -> Option<&EntityUid> {
+        self.actions.get(id)
+    }
+
+    fn annotate(&mut self, annotated: &Annotated, file: &SourceFile, text: &str) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (name, key, value) in &annotated.0 {
+            let place = text.find(&format!("@{key}(\"{value}\")"));
+            let report = |message: String, help: &str| {
+                let finding = Finding::error(Kind::Validate, &file.name, message).help(help);
+                match place {
+                    Some(offset) => finding.at(text, offset, key.len() + value.len() + 5),
+                    None => finding,
+                }
+            };
+            match key.as_str() {
+                "held" if value == "stored" => {
+                    if let Some(entity_type) = self.types.get_mut(name) {
+                        entity_type.held = true;
+                    }
+                }
+                "held" => findings.push(report(
+                    format!("`@held(\"{value}\")` on `{name}` is not known"),
+                    "the only value is `stored`: only the store speaks for the type",
+                )),
+                _ => {
+                    for path in value.split(',').map(str::trim) {
+                        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+                        match self.path_end(name, &path) {
+                            Ok(end) => {
+                                if let Some(entity_type) = self.types.get_mut(name) {
+                                    entity_type.parents.push(path);
+                                    entity_type.parent_types.push(end);
+                                }
+                            }
+                            Err(message) => findings.push(report(
+                                message,
+                                "name attribute paths that end at an entity, separated by commas",
+                            )),
+                        }
+                    }
+                }
+            }
+        }
+        findings
+    }
+
+    /// The entity type an attribute path of a type ends at.
+    pub(super) fn path_end(&self, name: &str, path: &[String]) -> Result<EntityTypeName, String> {
+        let mut current = name.to_owned();
+        let mut end = None;
+        for step in path {
+            let attribute = self
+                .types
+                .get(&current)
+                .and_then(|entity_type| entity_type.shape.attribute(step))
+                .ok_or_else(|| format!("`{current}` has no attribute `{step}`"))?;
+            let ValueType::Entity(next) = &attribute.value else {
+                return Err(format!(
+                    "attribute `{step}` of `{current}` is not an entity"
+                ));
+            };
+            current = next.to_string();
+            end = Some(next.clone());
+        }
+        end.ok_or_else(|| format!("an empty attribute path on `{name}`"))
+    }
+}
+
+/// Whether only the store speaks for this entity.
+pub(super) fn is_held(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
+    let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
+    entity_type.is_some_and(|entity_type| entity_type.held)
+}
+
+/// [`is_held`], and a policy could learn something from the entity. The absence of one without
+/// attributes cannot make a policy fail.
+pub(super) fn is_held_with_attributes(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
+    let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
+    entity_type
+        .is_some_and(|entity_type| entity_type.held && !entity_type.shape.attributes.is_empty())
+}
+
+/// `(entity type, annotation, value)` for the annotations that mean something to us.
+struct Annotated(Vec<(String, String, String)>);
+
+impl Annotated {
+    fn read(fragment: &SchemaFragment) -> Self {
+        let Ok(json) = fragment.clone().to_json_value() else {
+            return Self(Vec::new());
+        };
+        let mut found = Vec::new();
+        for (namespace, definition) in json.as_object().into_iter().flatten() {
+            let types = definition
+                .get("entityTypes")
+                .and_then(|types| types.as_object());
+            for (name, declared) in types.into_iter().flatten() {
+                let full = if namespace.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{namespace}::{name}")
+                };
+                let annotations = declared.get("annotations").and_then(|a| a.as_object());
+                for (key, value) in annotations.into_iter().flatten() {
+                    if matches!(key.as_str(), "held" | "parent") {
+                        let value = value.as_str().unwrap_or_default().to_owned();
+                        found.push((full.clone(), key.clone(), value));
+                    }
+                }
+            }
+        }
+        Self(found)
+    }
+}
+
+fn actions_by_id(schema: &Schema) -> HashMap<String, EntityUid> {
+    let mut by_id: HashMap<String, Option<EntityUid>> = HashMap::new();
+    for action in schema.actions() {
+        let id = action.id().unescaped().to_owned();
+        let plain = action.type_name().namespace_components().next().is_none();
+        by_id
+            .entry(id)
+            .and_modify(|other| {
+                // An action without a namespace is the one that is meant; two with are neither.
+                let other_plain = other
+                    .as_ref()
+                    .is_some_and(|other| other.type_name().namespace_components().next().is_none());
+                if plain {
+                    *other = Some(action.clone());
+                } else if !other_plain {
+                    *other = None;
+                }
+            })
+            .or_insert_with(|| Some(action.clone()));
+    }
+    by_id
+        .into_iter()
+        .filter_map(|(id, action)| Some((id, action?)))
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! Entity uids as people and programs write them.
+
+use std::str::FromStr;
+
+use cedar_policy::{EntityId, EntityTypeName, EntityUid};
+
+use super::{Json, Object};
+
+/// A uid in Cedar's syntax (`Type::"id"`) or its JSON forms (`{"type","id"}`, or that in `__entity`).
+pub(super) fn parse(json: &Json<'_>) -> Result<EntityUid, String> {
+    match json {
+        Json::String(text) => from_cedar(text),
+        Json::Object(object) => {
+            let object = object
+                .get("__entity")
+                .and_then(Json::as_object)
+                .unwrap_or(object);
+            from_object(object)
+        }
+        Json::Array(_) | Json::Bool(_) | Json::Float(_) | Json::Int(_) | Json::Null => {
+            Err(format!("expected an entity uid, found {}", json.kind()))
+        }
+    }
+}
+
+/// A uid in Cedar's syntax.
+pub(super) fn from_cedar(text: &str) -> Result<EntityUid, String> {
+    EntityUid::from_str(text)
+        .map_err(|_| format!("`{text}` is not an entity uid: write it as `Type::\"id\"`"))
+}
+
+/// A uid of a type's name and an id as it is.
+pub(super) fn from_parts(type_name: &str, id: &str) -> Result<EntityUid, String> {
+    let type_name = EntityTypeName::from_str(type_name)
+        .map_err(|_| format!("`{type_name}` is not the name of an entity type"))?;
+    Ok(EntityUid::from_type_name_and_id(
+        type_name,
+        EntityId::new(id),
+    ))
+}
+
+fn from_object(object: &Object<'_>) -> Result<EntityUid, String> {
+    let part = |key: &str| {
+        let value = object.get(key).and_then(Json::as_str);
+        value.ok_or_else(|| format!("an entity uid needs the string `{key}`"))
+    };
+    from_parts(part("type")?, part("id")?)
+}
