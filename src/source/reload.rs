@@ -218,7 +218,10 @@ impl Reloader {
             return self.count(ReloadResult::Unchanged);
         }
         let reason = rejection.reason();
-        log(revision.as_ref(), &rejection);
+        // With nothing in force, whoever asked for the first load tells why there is none.
+        if self.publisher.current().is_some() {
+            log(revision.as_ref(), &rejection);
+        }
         let count = errors(&rejection).count();
         self.status.set_sources(Check::Degraded(format!(
             "the last edit was refused ({}): {count} findings",
