@@ -25,7 +25,10 @@ pub(super) struct Offload {
 
 impl Offload {
     pub(super) fn new() -> Self {
-        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self::with(available_parallelism().map_or(1, NonZero::get))
+    }
+
+    fn with(cores: usize) -> Self {
         Self {
             cores: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores * (WAITING_PER_CORE + 1))),
@@ -57,5 +60,60 @@ impl Offload {
             tracing::error!(%error, "a large request failed: {error}");
             Err(Refusal::internal())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::StatusCode;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::api::reply;
+
+    fn status(answered: &Result<Reply, Refusal>) -> StatusCode {
+        match answered {
+            Ok(reply) => reply.status(),
+            Err(refusal) => refusal.status,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_a_500_and_gives_its_place_back() {
+        let offload = Offload::with(1);
+        for _ in 0..2 * (WAITING_PER_CORE + 1) {
+            let answered = offload.run(|| panic!("on purpose")).await;
+            assert_eq!(status(&answered), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_place_is_shed() {
+        let offload = Offload::with(1);
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let mut waiting = JoinSet::new();
+        let mut gate = Some(gate);
+        for _ in 0..=WAITING_PER_CORE {
+            let (offload, gate) = (offload.clone(), gate.take());
+            waiting.spawn(async move {
+                offload
+                    .run(move || {
+                        // The first job waits until the channel is closed.
+                        let _ = gate.map(|gate| gate.recv());
+                        Ok(reply::json_text(StatusCode::OK, "{}"))
+                    })
+                    .await
+            });
+        }
+        while offload.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let shed = offload.run(|| Err(Refusal::internal())).await;
+        assert_eq!(status(&shed), StatusCode::SERVICE_UNAVAILABLE);
+        drop(open);
+        while let Some(answered) = waiting.join_next().await {
+            assert_eq!(status(&answered.unwrap()), StatusCode::OK);
+        }
+        assert_eq!(offload.places.available_permits(), WAITING_PER_CORE + 1);
     }
 }

@@ -1,5 +1,7 @@
 //! From sources to a snapshot: everything is parsed, everything is checked, all findings at once.
 
+use std::sync::OnceLock;
+
 use super::{
     Finding, Kind, Rejection, Snapshot, Sources, conditions::Conditions, index::Index,
     policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
@@ -63,5 +65,6 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         action_labels,
         warnings: findings,
         spec: sources.spec.clone(),
+        matrix: OnceLock::new(),
     })
 }

@@ -1,6 +1,6 @@
 //! Schema, policies and entities, validated whole, immutable.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision as CedarDecision, Entities, EntityUid, Request,
@@ -8,7 +8,7 @@ use cedar_policy::{
 };
 
 use super::{
-    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, OnPolicyError, Outcome,
+    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, Matrix, OnPolicyError, Outcome,
     PolicyError, Query, RawQuery, Rejection, Revision, SourceFile, Sources, compile,
     conditions::Conditions,
     engine::{self, Uid},
@@ -60,6 +60,7 @@ pub struct Snapshot {
     pub(super) warnings: Vec<Finding>,
     /// What rows, columns and scope words mean: read when the matrix is asked for.
     pub(super) spec: Vec<SourceFile>,
+    pub(super) matrix: OnceLock<Result<Option<Matrix>, Rejection>>,
 }
 
 impl Snapshot {
@@ -134,6 +135,16 @@ impl Snapshot {
         entities: &CedarEntities,
     ) -> Result<Query, BadQuery> {
         raw.parse(self, entities)
+    }
+
+    /// The permission table, computed from the policies; `None` if the sources have no spec.
+    /// Computed when first asked for, which can take a second.
+    ///
+    /// # Errors
+    /// All that is wrong with the spec.
+    pub fn matrix(&self) -> Result<Option<&Matrix>, &Rejection> {
+        let matrix = self.matrix.get_or_init(|| Matrix::compute(self));
+        matrix.as_ref().map(Option::as_ref)
     }
 
     /// Decides. The query must have been parsed by this snapshot.

@@ -1,0 +1,310 @@
+//! The permission table, computed: each cell is named by the scope word that holds in exactly the
+//! situations the policies permit.
+
+use cedar_policy::{Authorizer, Context, Decision, EntityUid, Request};
+
+use super::{
+    Finding, Kind, Rejection, Snapshot,
+    engine::{self, Uid},
+    spec::{Ask, Spec},
+};
+
+mod render;
+
+/// How many situations an unnamed cell shows.
+const MAX_EXAMPLES: usize = 3;
+
+/// The cell in which nothing is permitted.
+const NEVER: &str = "never";
+
+/// The cell that no scope word describes.
+const UNNAMED: &str = "?";
+
+/// Rows of the table, with what the policies decide in each cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matrix {
+    /// The columns.
+    pub roles: Vec<String>,
+    /// One line for each row, letter of CRUD and role, in the table's order.
+    pub lines: Vec<Line>,
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The row, as `T05`.
+    pub row_id: String,
+    /// The section it is printed in.
+    pub section: String,
+    /// The label it is printed with.
+    pub row_label: String,
+    /// The column.
+    pub role: String,
+    /// `C`, `R`, `U` or `D`, where the row is split.
+    pub crud: String,
+    /// The action that is asked.
+    pub cedar_action: String,
+    /// The widest type on which anything is permitted.
+    pub resource_type: String,
+    /// The scope word; `?` if none fits.
+    pub scope: String,
+    /// `@ruling` of the policies that permit, sorted.
+    pub rulings: Vec<String>,
+    /// For an unnamed cell: the nearest word and where it differs.
+    pub note: Option<String>,
+}
+
+/// What a table says of one cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The row, as `T05`.
+    pub row_id: String,
+    /// `C`, `R`, `U` or `D`, where the row is split.
+    pub crud: String,
+    /// The column.
+    pub role: String,
+    /// The action.
+    pub cedar_action: String,
+    /// The type.
+    pub resource_type: String,
+    /// The scope word.
+    pub scope: String,
+}
+
+impl Matrix {
+    /// Computes the matrix of a snapshot; `None` if it has no spec.
+    pub(super) fn compute(snapshot: &Snapshot) -> Result<Option<Self>, Rejection> {
+        if snapshot.spec.is_empty() {
+            return Ok(None);
+        }
+        let Some(schema) = snapshot.schema() else {
+            let finding = Finding::error(Kind::Validate, String::new(), "a matrix needs a schema");
+            return Err(finding.into());
+        };
+        let spec = Spec::parse(&snapshot.spec, schema)?;
+        let mut lines = Vec::new();
+        for row in &spec.rows {
+            for ask in &row.asks {
+                for role in &spec.roles {
+                    let cell = Cell {
+                        snapshot,
+                        spec: &spec,
+                        ask,
+                        principals: &role.principals,
+                    };
+                    let found = cell.find(&role.name);
+                    lines.push(Line {
+                        row_id: row.id.clone(),
+                        section: row.section.clone(),
+                        row_label: row.label.clone(),
+                        role: role.name.clone(),
+                        crud: ask.crud.clone(),
+                        cedar_action: ask.action_name.clone(),
+                        resource_type: found.resource_type,
+                        scope: found.scope,
+                        rulings: found.rulings,
+                        note: found.note,
+                    });
+                }
+            }
+        }
+        let roles = spec.roles.into_iter().map(|role| role.name).collect();
+        Ok(Some(Self { roles, lines }))
+    }
+
+    /// Where the policies and a table differ, a sentence each; empty if they agree.
+    pub fn differences(&self, expected: &[Expected]) -> Vec<String> {
+        let key = |row_id: &str, crud: &str, role: &str| format!("{row_id} {crud} {role}");
+        let mut differences = Vec::new();
+        for line in &self.lines {
+            let cell = key(&line.row_id, &line.crud, &line.role);
+            let same = |e: &&Expected| key(&e.row_id, &e.crud, &e.role) == cell;
+            let Some(table) = expected.iter().find(same) else {
+                differences.push(format!("{cell}: not in the table"));
+                continue;
+            };
+            let says = (&line.cedar_action, &line.resource_type, &line.scope);
+            if says != (&table.cedar_action, &table.resource_type, &table.scope) {
+                let note = line.note.as_ref();
+                differences.push(format!(
+                    "{cell}: the policies say `{} {} {}`, the table says `{} {} {}`{}",
+                    says.0,
+                    says.1,
+                    says.2,
+                    table.cedar_action,
+                    table.resource_type,
+                    table.scope,
+                    note.map_or(String::new(), |note| format!(" ({note})")),
+                ));
+            }
+        }
+        for table in expected {
+            let cell = key(&table.row_id, &table.crud, &table.role);
+            if self
+                .lines
+                .iter()
+                .all(|l| key(&l.row_id, &l.crud, &l.role) != cell)
+            {
+                differences.push(format!("{cell}: not among the policies' rows"));
+            }
+        }
+        differences
+    }
+}
+
+/// One cell while it is computed.
+struct Cell<'s> {
+    snapshot: &'s Snapshot,
+    spec: &'s Spec,
+    ask: &'s Ask,
+    principals: &'s [EntityUid],
+}
+
+struct Found {
+    resource_type: String,
+    scope: String,
+    rulings: Vec<String>,
+    note: Option<String>,
+}
+
+/// One question of a cell, and what the policies decide.
+struct Situation {
+    request: Request,
+    permitted: bool,
+}
+
+impl Cell<'_> {
+    /// The widest type with a permit, and the word for it there.
+    fn find(&self, role: &str) -> Found {
+        for resource_type in &self.ask.resources {
+            let mut rulings = Vec::new();
+            let situations = self.situations(resource_type, &mut rulings);
+            if situations.iter().any(|situation| situation.permitted) {
+                rulings.sort();
+                rulings.dedup();
+                let (scope, note) = self.name(&situations);
+                return Found {
+                    resource_type: resource_type.clone(),
+                    scope,
+                    rulings,
+                    note,
+                };
+            }
+        }
+        let untested = self.ask.untested.iter().find(|(name, _)| name == role);
+        let named = untested.map(|(_, resource_type)| resource_type.clone());
+        Found {
+            resource_type: named
+                .or_else(|| self.ask.resources.first().cloned())
+                .unwrap_or_default(),
+            scope: NEVER.to_owned(),
+            rulings: Vec::new(),
+            note: None,
+        }
+    }
+
+    fn situations(&self, resource_type: &str, rulings: &mut Vec<String>) -> Vec<Situation> {
+        let mut situations = Vec::new();
+        for principal in self.principals {
+            for resource in self.spec.world.of_type(resource_type) {
+                for context in &self.ask.contexts {
+                    let Some(request) = self.request(principal, resource.uid(), context) else {
+                        continue;
+                    };
+                    let permitted = self.permits(&request, rulings);
+                    situations.push(Situation { request, permitted });
+                }
+            }
+        }
+        situations
+    }
+
+    fn request(&self, principal: &EntityUid, resource: &Uid, context: &Context) -> Option<Request> {
+        let resource = engine::public_uid(resource);
+        let action = self.ask.action.clone();
+        Request::new(principal.clone(), action, resource, context.clone(), None).ok()
+    }
+
+    fn permits(&self, request: &Request, rulings: &mut Vec<String>) -> bool {
+        let response = self.snapshot.evaluate(request, self.spec.world.view());
+        let permitted = response.decision() == Decision::Allow;
+        if permitted {
+            for id in response.diagnostics().reason() {
+                let policy = self.snapshot.policies.set.policy(id);
+                let ruling = policy.and_then(|policy| policy.annotation("ruling"));
+                rulings.extend(
+                    ruling
+                        .into_iter()
+                        .flat_map(str::split_whitespace)
+                        .map(str::to_owned),
+                );
+            }
+        }
+        permitted
+    }
+
+    /// The first word that holds in exactly the permitted situations.
+    fn name(&self, situations: &[Situation]) -> (String, Option<String>) {
+        let fits = |word: usize| {
+            situations
+                .iter()
+                .all(|situation| self.holds(word, situation) == situation.permitted)
+        };
+        let words = &self.spec.words;
+        match (0..words.len())
+            .find(|word| fits(*word))
+            .and_then(|word| words.get(word))
+        {
+            Some(word) => (word.name.clone(), None),
+            None => (UNNAMED.to_owned(), Some(self.nearest(situations))),
+        }
+    }
+
+    fn holds(&self, word: usize, situation: &Situation) -> bool {
+        let Some(word) = self.spec.words.get(word) else {
+            return false;
+        };
+        let candidates = word.index.candidates(&self.ask.action);
+        let response = Authorizer::new().is_authorized(
+            &situation.request,
+            &candidates.set,
+            self.spec.world.view(),
+        );
+        response.decision() == Decision::Allow
+    }
+
+    /// The word that differs in the fewest situations, and some of them.
+    fn nearest(&self, situations: &[Situation]) -> String {
+        let differing = |word: usize| -> Vec<&Situation> {
+            let differs = |s: &&Situation| self.holds(word, s) != s.permitted;
+            situations.iter().filter(differs).collect()
+        };
+        let candidates = (0..self.spec.words.len()).map(|word| (word, differing(word)));
+        let Some((word, differing)) = candidates.min_by_key(|(_, differing)| differing.len())
+        else {
+            return "there are no scope words".to_owned();
+        };
+        let name = self
+            .spec
+            .words
+            .get(word)
+            .map_or("", |word| word.name.as_str());
+        let example = |situation: &&Situation| {
+            let verb = if situation.permitted {
+                "permitted"
+            } else {
+                "denied"
+            };
+            let uid = |uid: Option<&EntityUid>| uid.map(ToString::to_string).unwrap_or_default();
+            let (principal, resource) =
+                (situation.request.principal(), situation.request.resource());
+            format!("{verb}: {} on {}", uid(principal), uid(resource))
+        };
+        let examples: Vec<String> = differing.iter().take(MAX_EXAMPLES).map(example).collect();
+        format!(
+            "nearest is `{name}`, but for {} situations, as {}",
+            differing.len(),
+            examples.join("; ")
+        )
+    }
+}

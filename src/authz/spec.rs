@@ -1,0 +1,251 @@
+//! What rows, columns, roles and scope words mean: definitions, never which cell has which word.
+
+use cedar_policy::{Context, EntityUid, PolicySet};
+
+use super::{
+    Finding, Json, Kind, Rejection, SourceFile, Sources,
+    coerce::{self, Sink},
+    engine,
+    index::Index,
+    policies::Policies,
+    schema::{SchemaModel, Shape},
+    stored::StoredEntities,
+    table::{self, Section},
+    uids,
+};
+
+/// How deep a context may nest.
+const MAX_DEPTH: usize = 16;
+
+/// The parsed definitions.
+pub(super) struct Spec {
+    pub(super) roles: Vec<Role>,
+    pub(super) rows: Vec<Row>,
+    /// In reading order, which is the order of precedence.
+    pub(super) words: Vec<Word>,
+    /// Every entity of a row's type is one of its situations.
+    pub(super) world: StoredEntities,
+}
+
+/// A column and who stands in it.
+pub(super) struct Role {
+    pub(super) name: String,
+    pub(super) principals: Vec<EntityUid>,
+}
+
+/// A printed row.
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) section: String,
+    pub(super) label: String,
+    pub(super) asks: Vec<Ask>,
+}
+
+/// What a row asks.
+pub(super) struct Ask {
+    pub(super) crud: String,
+    pub(super) action: EntityUid,
+    pub(super) action_name: String,
+    /// Widest first.
+    pub(super) resources: Vec<String>,
+    pub(super) contexts: Vec<Context>,
+    /// The type to name for a role that is permitted nothing; the widest if it is not listed.
+    pub(super) untested: Vec<(String, String)>,
+}
+
+/// A scope word: its permits and every guard.
+pub(super) struct Word {
+    pub(super) name: String,
+    pub(super) index: Index,
+}
+
+impl Spec {
+    /// Parses `*.cedar` (scope words and guards), `*.json` (the world) and `*.toml` (the table).
+    pub(super) fn parse(files: &[SourceFile], schema: &SchemaModel) -> Result<Self, Rejection> {
+        let of_kind = |ending: &str| -> Vec<SourceFile> {
+            let matching = files.iter().filter(|file| file.name.ends_with(ending));
+            matching.cloned().collect()
+        };
+        let mut findings = Vec::new();
+        let sources = Sources {
+            policies: of_kind(".cedar"),
+            ..Sources::default()
+        };
+        let definitions = Policies::parse(&sources, &mut findings);
+        definitions.validate(&sources, schema, &mut findings);
+        let words = words(&definitions, schema, &mut findings);
+        let worlds = of_kind(".json");
+        let (world, _) = StoredEntities::parse(&worlds, Some(schema), &mut findings);
+        let mut spec = Self {
+            roles: Vec::new(),
+            rows: Vec::new(),
+            words,
+            world,
+        };
+        for file in of_kind(".toml") {
+            if let Err(found) = spec.read_table(&file, schema) {
+                findings.extend(found);
+            }
+        }
+        match Rejection::of(findings) {
+            Some(rejection) => Err(rejection),
+            None => Ok(spec),
+        }
+    }
+
+    fn read_table(&mut self, file: &SourceFile, schema: &SchemaModel) -> Result<(), Vec<Finding>> {
+        let document = table::parse(file)?;
+        let root = Section::root(file, &document);
+        let mut findings = Vec::new();
+        let mut keep = |finding: Option<Finding>| findings.extend(finding);
+        keep(root.only(&["role", "row"]).err());
+        for section in root.sections("role").map_err(|finding| vec![finding])? {
+            match role(&section) {
+                Ok(role) => self.roles.push(role),
+                Err(finding) => keep(Some(finding)),
+            }
+        }
+        for section in root.sections("row").map_err(|finding| vec![finding])? {
+            match row(&section, schema) {
+                Ok(row) => self.rows.push(row),
+                Err(finding) => keep(Some(finding)),
+            }
+        }
+        if findings.is_empty() {
+            Ok(())
+        } else {
+            Err(findings)
+        }
+    }
+}
+
+/// The words in the order of their first permit, each with all guards.
+fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Finding>) -> Vec<Word> {
+    let annotation = |info: &super::PolicyInfo, key: &str| {
+        let found = info.annotations.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone())
+    };
+    let mut names: Vec<String> = Vec::new();
+    for info in &definitions.infos {
+        match (annotation(info, "scope"), annotation(info, "guard")) {
+            (Some(word), None) if !names.contains(&word) => names.push(word),
+            (Some(_), None) | (None, Some(_)) => {}
+            (None, None) | (Some(_), Some(_)) => {
+                let message = format!("`{}` is neither `@scope` nor `@guard`", info.id);
+                findings.push(Finding::error(Kind::Validate, &info.file, message));
+            }
+        }
+    }
+    let mut words = Vec::new();
+    for name in names {
+        let belongs = |policy: &&cedar_policy::Policy| {
+            policy.annotation("guard").is_some() || policy.annotation("scope") == Some(&name)
+        };
+        let policies = definitions.set.policies().filter(belongs).cloned();
+        let index = PolicySet::from_policies(policies)
+            .map_err(|error| engine::chain(&error))
+            .and_then(|set| Index::new(&set, Some(schema)));
+        match index {
+            Ok(index) => words.push(Word { name, index }),
+            Err(message) => {
+                findings.push(Finding::error(Kind::Validate, String::new(), message));
+            }
+        }
+    }
+    words
+}
+
+fn role(section: &Section<'_>) -> Result<Role, Finding> {
+    section.only(&["name", "principals"])?;
+    let uid =
+        |text: &str| uids::from_cedar(text).map_err(|why| section.finding_about("principals", why));
+    let principals = section.strings("principals")?.into_iter().map(uid);
+    Ok(Role {
+        name: section.string("name")?.to_owned(),
+        principals: principals.collect::<Result<_, _>>()?,
+    })
+}
+
+fn row(section: &Section<'_>, schema: &SchemaModel) -> Result<Row, Finding> {
+    section.only(&["id", "section", "label", "ask"])?;
+    let asks = section.sections("ask")?;
+    let asks = asks.iter().map(|section| ask(section, schema));
+    Ok(Row {
+        id: section.string("id")?.to_owned(),
+        section: section.string("section")?.to_owned(),
+        label: section.string("label")?.to_owned(),
+        asks: asks.collect::<Result<_, _>>()?,
+    })
+}
+
+fn ask(section: &Section<'_>, schema: &SchemaModel) -> Result<Ask, Finding> {
+    section.only(&["crud", "action", "resources", "contexts", "untested"])?;
+    let action_name = section.string("action")?;
+    let action = schema.action(action_name).cloned().ok_or_else(|| {
+        let message = format!("the schema declares no action `{action_name}`");
+        section.finding_about("action", message)
+    })?;
+    let resources = section.strings("resources")?;
+    let unknown = resources
+        .iter()
+        .find(|name| schema.entity_type(name).is_none());
+    if let Some(unknown) = unknown {
+        let message = format!("the schema declares no entity type `{unknown}`");
+        return Err(section.finding_about("resources", message));
+    }
+    let none = Shape::default();
+    let shape = schema.context(&action).unwrap_or(&none);
+    let mut contexts = Vec::new();
+    for text in section.strings("contexts")? {
+        let context = context(text, shape).map_err(|why| section.finding_about("contexts", why))?;
+        contexts.push(context);
+    }
+    if contexts.is_empty() {
+        contexts.push(Context::empty());
+    }
+    let untested = section.pairs("untested")?.into_iter();
+    Ok(Ask {
+        crud: section
+            .optional_string("crud")?
+            .unwrap_or_default()
+            .to_owned(),
+        action,
+        action_name: action_name.to_owned(),
+        resources: resources.into_iter().map(str::to_owned).collect(),
+        contexts,
+        untested: untested
+            .map(|(role, resource_type)| (role.to_owned(), resource_type.to_owned()))
+            .collect(),
+    })
+}
+
+fn context(text: &str, shape: &Shape) -> Result<Context, String> {
+    let json = Json::parse(text.as_bytes(), MAX_DEPTH).map_err(|error| error.to_string())?;
+    let object = json.as_object().ok_or("a context is a JSON object")?;
+    let mut notes = Notes(Vec::new());
+    let mut pairs = Vec::new();
+    for (key, json) in object.iter() {
+        let attribute = shape
+            .attribute(key)
+            .ok_or_else(|| format!("the action declares no context key `{key}`"))?;
+        let value = coerce::declared(json, &attribute.value, key, &mut notes);
+        pairs.extend(value.map(|value| (key.to_owned(), value)));
+    }
+    if let Some(note) = notes.0.into_iter().next() {
+        return Err(note);
+    }
+    Context::from_pairs(pairs).map_err(|error| engine::chain(&error))
+}
+
+/// In a definition nothing may be left out, so that every note is an error.
+struct Notes(Vec<String>);
+
+impl<'a> Sink<'a> for Notes {
+    fn entity(&mut self, uid: EntityUid, _properties: Option<&'a super::Object<'a>>) -> EntityUid {
+        uid
+    }
+
+    fn note(&mut self, message: String) {
+        self.0.push(message);
+    }
+}
