@@ -49,7 +49,10 @@ impl Serve {
         };
         telemetry::init_tracing(format, &config.log_filter).map_err(Failure::usage)?;
         let runtime = runtime(&config)?;
-        let service = Service::load(&config)?;
+        let service = {
+            let _entered = runtime.enter();
+            Service::load(&config)?
+        };
         let ended = runtime.block_on(service.run(config.shutdown_grace));
         // Whatever still runs has had its grace, or was told to end at once.
         runtime.shutdown_background();
@@ -75,11 +78,12 @@ struct Service {
     decisions: (Vec<Bound>, Arc<Decisions>),
     admin: (Vec<Bound>, Arc<Admin>),
     reloading: Running,
+    signals: Signals,
     status: Arc<Status>,
 }
 
 impl Service {
-    /// Puts the first snapshot in force, and only then binds.
+    /// Puts the first snapshot in force, and only then binds. Must be called in a runtime.
     fn load(config: &config::Serve) -> Result<Self, Failure> {
         let options = authzen(config)?;
         let spec = spec(config.sources.clone())?;
@@ -94,6 +98,8 @@ impl Service {
             config.poll_interval,
         );
         reloader.first_load()?;
+        // From here on a signal drains; a load that takes too long is simply ended by one.
+        let signals = Signals::new()?;
         let pdp = Pdp {
             reader,
             metrics: Arc::clone(&metrics),
@@ -117,13 +123,13 @@ impl Service {
             ),
             admin: (bind(ListenerName::Admin, admin_listen)?, Arc::new(admin)),
             reloading: reloader.start().map_err(Failure::runtime)?,
+            signals,
             status,
         })
     }
 
     /// Serves until a signal, then drains. Any part that ends by itself is a failure.
     async fn run(mut self, grace: Duration) -> Result<Exit, Failure> {
-        let mut signals = Signals::new()?;
         let limits = Limits::default();
         let (stop_decisions, stopped) = watch::channel(false);
         let (bound, handler) = self.decisions;
@@ -135,14 +141,14 @@ impl Service {
 
         tokio::select! {
             failure = fault(&mut decisions, &mut admin, &mut self.reloading) => return Err(failure),
-            () = signals.next() => {}
+            () = self.signals.next() => {}
         }
         self.status
             .set_listener(Check::Failed("draining".to_owned()));
         info!("draining");
         tokio::select! {
             failure = fault(&mut decisions, &mut admin, &mut self.reloading) => return Err(failure),
-            () = signals.next() => return Err(cut_off()),
+            () = self.signals.next() => return Err(cut_off()),
             () = tokio::time::sleep(grace) => {}
         }
         // Probes and scrapes see us until the last decision is out.
@@ -151,7 +157,7 @@ impl Service {
             let _ = stop.send(true);
             tokio::select! {
                 ended = server => told(ended)?,
-                () = signals.next() => return Err(cut_off()),
+                () = self.signals.next() => return Err(cut_off()),
             }
         }
         info!("stopped");

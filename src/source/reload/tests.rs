@@ -258,3 +258,73 @@ fn edits_without_end_are_looked_at_in_bounded_time() {
     stop.store(true, Ordering::Release);
     noise.join().unwrap();
 }
+
+#[test]
+fn a_candidate_that_does_not_compile_is_refused_once_and_again_after_a_good_one() {
+    let (house, mut reloader) = House::new(NEVER);
+    reloader.first_load().unwrap();
+    let good = house.revision();
+    let rejected = |count| {
+        house.metric(&format!(
+            "palisade_reloads_total{{reason=\"parse\",result=\"rejected\"}} {count}"
+        ))
+    };
+    for count in 1..=2 {
+        house.write("bad.cedar", "permit (");
+        reloader.read_and_apply();
+        reloader.read_and_apply();
+        assert!(rejected(count));
+        assert!(house.metric("palisade_sources_stale 1"));
+        let attempt = house.status.attempts().pop().unwrap();
+        assert_eq!(attempt.findings.first().unwrap().file, "policies/bad.cedar");
+        assert_ne!(attempt.revision.as_ref(), Some(&good));
+        fs::remove_file(house.path("bad.cedar")).unwrap();
+        reloader.read_and_apply();
+        assert!(house.metric("palisade_sources_stale 0"));
+        assert_eq!(house.status.health().sources, Check::Ok);
+    }
+    assert_eq!(house.revision(), good);
+    assert_eq!(house.status.attempts().len(), 3);
+}
+
+#[test]
+fn a_file_that_never_holds_still_is_not_taken() {
+    let (house, _) = House::new(NEVER);
+    let path = house.path("a.cedar");
+    let stop = AtomicBool::new(false);
+    let spec = SourceSpec {
+        root: house.folder.path().to_owned(),
+        policies: vec!["policies".into()],
+        ..SourceSpec::default()
+    };
+    let result = thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0_u64.. {
+                if stop.load(Ordering::Acquire) {
+                    return;
+                }
+                let next = path.with_extension("next");
+                fs::write(&next, format!("// {number}\n{POLICY}")).unwrap();
+                fs::rename(next, &path).unwrap();
+            }
+        });
+        let mut results = Vec::new();
+        for _ in 0..5 {
+            results.push(spec.read());
+        }
+        stop.store(true, Ordering::Release);
+        results
+    });
+    // Whether two reads fall between two edits is luck; a mixture or a panic would not be.
+    for result in result {
+        match result {
+            Ok(sources) => assert_eq!(sources.policies.len(), 1),
+            Err(rejection) => {
+                let message = &rejection.findings().first().unwrap().message;
+                assert_eq!(message, "the sources change while they are read");
+            }
+        }
+    }
+    let settled = spec.read().unwrap();
+    assert_eq!(settled.revision(), spec.read().unwrap().revision());
+}
