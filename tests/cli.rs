@@ -1,6 +1,13 @@
 //! The binary as operators run it: exit codes, what goes to which stream, and a life from load to
 //! drain.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
 use std::{
     fs,
     io::{BufRead, BufReader},
