@@ -29,8 +29,8 @@ pub(super) fn declared<'a>(
         (ValueType::String, Json::String(value)) => {
             Some(RestrictedExpression::new_string(value.to_string()))
         }
-        (ValueType::Entity(name), json) => {
-            let (uid, properties) = entity(json, name)
+        (ValueType::Entity(name, choices), json) => {
+            let (uid, properties) = entity(json, name, choices)
                 .map_err(|why| sink.note(format!("`{path}` {why}: left out")))
                 .ok()?;
             return Some(RestrictedExpression::new_entity_uid(
@@ -62,7 +62,7 @@ pub(super) fn declared_object<'a>(
     match value {
         ValueType::Record(attributes) => record(object, attributes, path, sink),
         ValueType::Bool
-        | ValueType::Entity(_)
+        | ValueType::Entity(..)
         | ValueType::Extension(_)
         | ValueType::Long
         | ValueType::Set(_)
@@ -157,13 +157,11 @@ fn record<'a>(
 fn entity<'a>(
     json: &'a Json<'a>,
     expected: &EntityTypeName,
+    choices: &[String],
 ) -> Result<(EntityUid, Option<&'a Object<'a>>), String> {
     let wrong_type = || format!("is not an entity of type `{expected}`");
     let object = match json {
-        Json::String(id) => {
-            let id = EntityId::new(id.as_ref());
-            return Ok((EntityUid::from_type_name_and_id(expected.clone(), id), None));
-        }
+        Json::String(id) => return Ok((chosen(expected, id, choices)?, None)),
         Json::Object(object) => object,
         Json::Array(_) | Json::Bool(_) | Json::Float(_) | Json::Int(_) | Json::Null => {
             return Err(wrong_type());
@@ -179,12 +177,23 @@ fn entity<'a>(
         Some(_) => return Err(wrong_type()),
     }
     let id = inner.get("id").and_then(Json::as_str);
-    let id = EntityId::new(id.ok_or("names an entity without the string `id`")?);
+    let id = id.ok_or("names an entity without the string `id`")?;
     let properties = inner
         .non_null("properties")
         .or_else(|| object.non_null("properties"));
-    let uid = EntityUid::from_type_name_and_id(expected.clone(), id);
-    Ok((uid, properties.and_then(Json::as_object)))
+    Ok((
+        chosen(expected, id, choices)?,
+        properties.and_then(Json::as_object),
+    ))
+}
+
+/// The entity with this id, if its type is not enumerated or has it.
+fn chosen(name: &EntityTypeName, id: &str, choices: &[String]) -> Result<EntityUid, String> {
+    if !choices.is_empty() && choices.iter().all(|choice| choice != id) {
+        return Err(format!("is none of {}", choices.join(", ")));
+    }
+    let id = EntityId::new(id);
+    Ok(EntityUid::from_type_name_and_id(name.clone(), id))
 }
 
 /// An extension value: the text its constructor takes, a number for a decimal, or `__extn`.
@@ -215,7 +224,7 @@ fn extension(name: &str, json: &Json<'_>) -> Option<RestrictedExpression> {
 fn describe(value: &ValueType) -> String {
     match value {
         ValueType::Bool => "a boolean".to_owned(),
-        ValueType::Entity(name) => format!("an entity of type `{name}`"),
+        ValueType::Entity(name, _) => format!("an entity of type `{name}`"),
         ValueType::Extension(name) => format!("of type `{name}`"),
         ValueType::Long => "a whole number".to_owned(),
         ValueType::Record(_) => "an object".to_owned(),

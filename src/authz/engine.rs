@@ -11,8 +11,8 @@ use cedar_policy::{Entities, EntityUid, RestrictedExpression, Schema};
 use cedar_policy_core::{
     ast,
     entities::{
-        EntityJsonParser, NoEntitiesSchema, Schema as EntitySchema, TCComputation,
-        conformance::EntitySchemaConformanceChecker,
+        EntityJsonParser, EntityTypeDescription, NoEntitiesSchema, Schema as EntitySchema,
+        TCComputation, conformance::EntitySchemaConformanceChecker,
     },
     extensions::Extensions,
     validator::{
@@ -183,7 +183,7 @@ pub(super) fn shape(schema: &Schema, name: &cedar_policy::EntityTypeName) -> Opt
     let schema: &ValidatorSchema = schema.as_ref();
     let declared = schema.get_entity_type(name.as_ref())?;
     Some(Shape {
-        attributes: attributes(declared.attributes()),
+        attributes: attributes(schema, declared.attributes()),
     })
 }
 
@@ -192,7 +192,7 @@ pub(super) fn context_shape(schema: &Schema, action: &EntityUid) -> Option<Shape
     let schema: &ValidatorSchema = schema.as_ref();
     match schema.context_type(action.as_ref())? {
         Type::Record { attrs, .. } => Some(Shape {
-            attributes: attributes(attrs),
+            attributes: attributes(schema, attrs),
         }),
         Type::Never
         | Type::Bool(_)
@@ -204,35 +204,45 @@ pub(super) fn context_shape(schema: &Schema, action: &EntityUid) -> Option<Shape
     }
 }
 
-fn attributes(declared: &Attributes) -> Vec<Attribute> {
+fn attributes(schema: &ValidatorSchema, declared: &Attributes) -> Vec<Attribute> {
     declared
         .iter()
         .map(|(name, attribute)| Attribute {
             name: name.to_string(),
-            value: value_type(&attribute.attr_type),
+            value: value_type(schema, &attribute.attr_type),
             required: attribute.is_required(),
         })
         .collect()
 }
 
-fn value_type(declared: &Type) -> ValueType {
+fn value_type(schema: &ValidatorSchema, declared: &Type) -> ValueType {
     match declared {
         Type::Bool(_) => ValueType::Bool,
         Type::Long => ValueType::Long,
         Type::String => ValueType::String,
         Type::Entity(EntityKind::Entity(names)) => match names.get_single_entity() {
-            Some(name) => ValueType::Entity(name.clone().into()),
+            Some(name) => ValueType::Entity(name.clone().into(), choices(schema, name)),
             None => ValueType::Unknown,
         },
         Type::Set {
             element_type: Some(element),
-        } => ValueType::Set(Box::new(value_type(element))),
-        Type::Record { attrs, .. } => ValueType::Record(attributes(attrs)),
+        } => ValueType::Set(Box::new(value_type(schema, element))),
+        Type::Record { attrs, .. } => ValueType::Record(attributes(schema, attrs)),
         Type::ExtensionType { name } => ValueType::Extension(name.to_string()),
         Type::Entity(EntityKind::AnyEntity) | Type::Never | Type::Set { element_type: None } => {
             ValueType::Unknown
         }
     }
+}
+
+/// The ids of an enumerated type; none for any other.
+fn choices(schema: &ValidatorSchema, name: &ast::EntityType) -> Vec<String> {
+    let described = CoreSchema::new(schema).entity_type(name);
+    let ids = described
+        .as_ref()
+        .and_then(EntityTypeDescription::enum_entity_eids);
+    let ids = ids.into_iter().flatten();
+    ids.map(|id| AsRef::<str>::as_ref(id).to_owned()).collect()
 }
 
 /// An error with its causes, after colons.

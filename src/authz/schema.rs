@@ -16,7 +16,8 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ValueType {
     Bool,
-    Entity(EntityTypeName),
+    /// Of this type; if it is enumerated, with one of these ids.
+    Entity(EntityTypeName, Vec<String>),
     /// `decimal`, `ipaddr`, `datetime` or `duration`.
     Extension(String),
     Long,
@@ -206,7 +207,7 @@ impl SchemaModel {
                 .get(&current)
                 .and_then(|entity_type| entity_type.shape.attribute(step))
                 .ok_or_else(|| format!("`{current}` has no attribute `{step}`"))?;
-            let ValueType::Entity(next) = &attribute.value else {
+            let ValueType::Entity(next, _) = &attribute.value else {
                 return Err(format!(
                     "attribute `{step}` of `{current}` is not an entity"
                 ));

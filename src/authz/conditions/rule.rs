@@ -98,33 +98,35 @@ impl IdPattern {
     }
 
     pub(super) fn broken_by(&self, entity: &Entity, stored: &StoredEntities) -> Option<String> {
+        let text = |part: &IdPart| match part {
+            IdPart::Any => None,
+            IdPart::Attribute(path) => {
+                Some(attribute_text(entity, path, stored).unwrap_or_default())
+            }
+            IdPart::Text(text) => Some(text.clone()),
+        };
+        let parts: Vec<Option<String>> = self.0.iter().map(text).collect();
         let id: &str = entity.uid().eid().as_ref();
-        let mut rest = id;
-        let mut anywhere = false;
-        let mut words = String::new();
-        for part in &self.0 {
-            let text = match part {
-                IdPart::Any => {
-                    anywhere = true;
-                    words.push('*');
-                    continue;
-                }
-                IdPart::Attribute(path) => attribute_text(entity, path, stored).unwrap_or_default(),
-                IdPart::Text(text) => text.clone(),
-            };
-            words.push_str(&text);
-            let found = if anywhere {
-                rest.find(&text)
-            } else {
-                rest.starts_with(&text).then_some(0)
-            };
-            let Some(at) = found else {
-                return Some(format!("the id is not `{words}…`"));
-            };
-            rest = rest.get(at + text.len()..).unwrap_or_default();
-            anywhere = anywhere && text.is_empty();
+        if matches(id, &parts) {
+            return None;
         }
-        (!rest.is_empty() && !anywhere).then(|| format!("the id is not `{words}`"))
+        let words = parts.iter().map(|part| part.as_deref().unwrap_or("*"));
+        Some(format!("the id is not `{}`", words.collect::<String>()))
+    }
+}
+
+/// Whether an id is made of these parts, in this order; `None` is any text.
+fn matches(id: &str, parts: &[Option<String>]) -> bool {
+    match parts.split_first() {
+        None => id.is_empty(),
+        Some((Some(text), rest)) => id
+            .strip_prefix(text.as_str())
+            .is_some_and(|id| matches(id, rest)),
+        Some((None, rest)) => {
+            let starts = id.char_indices().map(|(at, _)| at).chain([id.len()]);
+            let mut tails = starts.filter_map(|at| id.get(at..));
+            tails.any(|tail| matches(tail, rest))
+        }
     }
 }
 
