@@ -9,7 +9,7 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::api::Handler;
 
@@ -126,7 +126,7 @@ async fn accept<H: Handler>(
     let server = connection::builder(&limits);
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
-    info!(address, "listening on {address}");
+    debug!(address, "accepting on {address}");
     loop {
         // The place comes first: over the cap, callers wait in the system's queue.
         let next = async {
@@ -177,7 +177,7 @@ async fn drain(address: &str, mut connections: JoinSet<()>, grace: Duration) {
         );
         connections.shutdown().await;
     }
-    info!(address, "stopped listening on {address}");
+    debug!(address, "stopped accepting on {address}");
 }
 
 /// Ends when the server is told to stop. A sender that is gone can no longer tell: stop, too.
