@@ -1,1 +1,60 @@
-//! Wire formats, one file each.
+//! Wire formats, one file each, and the two handlers that the server runs.
+//!
+//! An endpoint's file owns its wire types and turns them into the core's questions; what all
+//! endpoints share (bodies, error answers, request ids) is here beside them.
+
+use std::{sync::Arc, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+};
+
+mod admin;
+mod authzen;
+mod body;
+mod cedar;
+mod decisions;
+mod exchange;
+mod offload;
+mod reply;
+
+pub use admin::Admin;
+pub use authzen::{AuthzenOptions, BadPublicUrl, BatchDefaults, PublicUrl};
+pub use decisions::Decisions;
+
+/// Answers requests; what a listener runs.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. Every request has an answer.
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+/// What a caller may ask for at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest request body we read. A query with a large context is about 4 KiB; 1 MiB leaves
+    /// room for a batch of thousands without letting one caller hold more of the machine.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive. A body within the cap crosses any link a sidecar has
+    /// in well under a second; ten seconds separate a slow caller from one that holds us up.
+    pub body_timeout: Duration,
+    /// Most queries in one batch: about 50 ms of work, and what fits into the body cap.
+    pub batch: usize,
+    /// Deepest nesting of JSON. Cedar values nest a few levels; the parser recurses.
+    pub json_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            body_timeout: Duration::from_secs(10),
+            batch: 5000,
+            json_depth: 64,
+        }
+    }
+}

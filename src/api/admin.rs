@@ -1,0 +1,174 @@
+//! The admin listener: health, metrics, what is in force, and why a decision came out as it did.
+
+use std::sync::Arc;
+
+use hyper::{
+    Method, Request, StatusCode,
+    body::Incoming,
+    header::{CACHE_CONTROL, HeaderValue},
+};
+
+use crate::{
+    authz::Snapshot,
+    pdp::{Pdp, Session},
+    telemetry::{Metrics, Status},
+};
+
+use super::{
+    Handler, Limits, authzen, body, exchange,
+    offload::{INLINE_BODY_BYTES, Offload},
+    reply::{self, Refusal, Reply},
+};
+
+mod health;
+mod pages;
+
+/// The type of Prometheus' text format.
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+/// What is true now may not be true when it is asked again.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Answers operators' questions.
+#[derive(Debug)]
+pub struct Admin {
+    pdp: Pdp,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    limits: Limits,
+    offload: Offload,
+}
+
+impl Admin {
+    /// A handler that shows what `pdp`, `metrics` and `status` know.
+    pub fn new(pdp: Pdp, metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
+        Self {
+            pdp,
+            metrics,
+            status,
+            limits: Limits::default(),
+            offload: Offload::new(),
+        }
+    }
+
+    async fn answer(
+        &self,
+        endpoint: Option<Endpoint>,
+        request: Request<Incoming>,
+    ) -> Result<Reply, Refusal> {
+        let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
+        endpoint.allows(request.method())?;
+        let mut reply = match endpoint {
+            Endpoint::Explain => self.explain(request).await,
+            Endpoint::Livez => Ok(health::live()),
+            Endpoint::Metrics => self.render(),
+            Endpoint::Policies => self.of_snapshot(|it| Ok(pages::policies(it))),
+            Endpoint::Readyz => health::ready(&self.status, &self.pdp, request.uri().query()),
+            Endpoint::Schema => self.of_snapshot(pages::schema),
+            Endpoint::Status => Ok(pages::status(&self.status, &self.pdp)),
+        }?;
+        reply.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+        Ok(reply)
+    }
+
+    fn session(&self) -> Result<Session, Refusal> {
+        self.pdp.session().ok_or_else(Refusal::no_snapshot)
+    }
+
+    /// A page about the snapshot in force.
+    fn of_snapshot(
+        &self,
+        page: impl FnOnce(&Snapshot) -> Result<Reply, Refusal>,
+    ) -> Result<Reply, Refusal> {
+        let session = self.session()?;
+        let reply = page(session.snapshot())?;
+        Ok(reply::of_revision(reply, session.revision()))
+    }
+
+    fn render(&self) -> Result<Reply, Refusal> {
+        let text = self.metrics.render().map_err(|error| {
+            tracing::error!(%error, "could not write the metrics: {error}");
+            Refusal::internal()
+        })?;
+        Ok(reply::with_type(StatusCode::OK, METRICS, text))
+    }
+
+    async fn explain(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        let text = body::read(request, &self.limits).await?;
+        let session = self.session()?;
+        let limits = self.limits;
+        let long = text.len() > INLINE_BODY_BYTES;
+        let job = move || {
+            let reply = authzen::explain(&session, &text, &limits)?;
+            Ok(reply::of_revision(reply, session.revision()))
+        };
+        if long {
+            self.offload.run(job).await
+        } else {
+            job()
+        }
+    }
+}
+
+impl Handler for Admin {
+    // Probes and scrapes are no traffic: neither counted nor timed, only refusals are.
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Reply {
+        let endpoint = Endpoint::at(request.uri().path());
+        let label = endpoint.map_or("other", Endpoint::label);
+        exchange::run(request, label, &self.metrics, |request| {
+            self.answer(endpoint, request)
+        })
+        .await
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Endpoint {
+    Explain,
+    Livez,
+    Metrics,
+    Policies,
+    Readyz,
+    Schema,
+    Status,
+}
+
+impl Endpoint {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/livez" => Some(Self::Livez),
+            "/metrics" => Some(Self::Metrics),
+            "/readyz" => Some(Self::Readyz),
+            "/v1/explain" => Some(Self::Explain),
+            // `/v1/matrix` stands here once a snapshot has one.
+            "/v1/policies" => Some(Self::Policies),
+            "/v1/schema" => Some(Self::Schema),
+            "/v1/status" => Some(Self::Status),
+            _ => None,
+        }
+    }
+
+    /// The name in logs.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Explain => "explain",
+            Self::Livez => "livez",
+            Self::Metrics => "metrics",
+            Self::Policies => "policies",
+            Self::Readyz => "readyz",
+            Self::Schema => "schema",
+            Self::Status => "status",
+        }
+    }
+
+    fn allows(self, method: &Method) -> Result<(), Refusal> {
+        match self {
+            Self::Explain => exchange::only_post(method),
+            Self::Livez
+            | Self::Metrics
+            | Self::Policies
+            | Self::Readyz
+            | Self::Schema
+            | Self::Status => exchange::only_get(method),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `/v1/status`, `/v1/policies`, `/v1/schema`: what is in force and how it came to be.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    api::reply::{self, Refusal, Reply},
+    authz::{Finding, PolicyInfo, Severity, Snapshot},
+    pdp::Pdp,
+    telemetry::{Attempt, ReloadResult, Status},
+};
+
+/// `/v1/status`.
+pub(super) fn status(status: &Status, pdp: &Pdp) -> Reply {
+    let snapshot = pdp.reader.current();
+    let files = status.files();
+    let attempts = status.attempts();
+    let body = StatusPage {
+        revision: snapshot.as_deref().map(|it| it.revision().as_str()),
+        loaded_at: status.loaded_at().map(rfc3339),
+        files: files
+            .iter()
+            .map(|(name, sha256)| FileLine { name, sha256 })
+            .collect(),
+        counts: snapshot.as_deref().map(CountsLine::of),
+        warnings: snapshot
+            .as_deref()
+            .map_or(&[][..], Snapshot::warnings)
+            .iter()
+            .map(FindingLine::of)
+            .collect(),
+        attempts: attempts.iter().map(AttemptLine::of).collect(),
+    };
+    let reply = reply::json(StatusCode::OK, &body);
+    match &snapshot {
+        Some(snapshot) => reply::of_revision(reply, snapshot.revision()),
+        None => reply,
+    }
+}
+
+/// `/v1/policies`: every policy in force, in reading order.
+pub(super) fn policies(snapshot: &Snapshot) -> Reply {
+    let body = PoliciesPage {
+        revision: snapshot.revision().as_str(),
+        policies: snapshot.policies().iter().map(PolicyLine::of).collect(),
+    };
+    reply::json(StatusCode::OK, &body)
+}
+
+/// `/v1/schema`: the schema in Cedar's JSON format.
+pub(super) fn schema(snapshot: &Snapshot) -> Result<Reply, Refusal> {
+    let text = snapshot
+        .schema_json()
+        .ok_or_else(|| Refusal::absent("no schema is in force"))?;
+    Ok(reply::json_text(StatusCode::OK, text.to_owned()))
+}
+
+/// Seconds are enough to find the line in the log.
+fn rfc3339(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+#[derive(Serialize)]
+struct StatusPage<'a> {
+    revision: Option<&'a str>,
+    loaded_at: Option<String>,
+    files: Vec<FileLine<'a>>,
+    counts: Option<CountsLine>,
+    warnings: Vec<FindingLine<'a>>,
+    /// Newest last.
+    attempts: Vec<AttemptLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileLine<'a> {
+    name: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct CountsLine {
+    policies: usize,
+    entities: usize,
+    schema_actions: usize,
+}
+
+impl CountsLine {
+    fn of(snapshot: &Snapshot) -> Self {
+        let counts = snapshot.counts();
+        Self {
+            policies: counts.policies,
+            entities: counts.entities,
+            schema_actions: counts.schema_actions,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AttemptLine<'a> {
+    at: String,
+    revision: Option<&'a str>,
+    result: &'static str,
+    reason: &'static str,
+    findings: Vec<FindingLine<'a>>,
+}
+
+impl<'a> AttemptLine<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        let (result, reason) = match attempt.result {
+            ReloadResult::Applied => ("applied", "none"),
+            ReloadResult::Rejected(kind) => ("rejected", kind.as_str()),
+            ReloadResult::Unchanged => ("unchanged", "none"),
+        };
+        Self {
+            at: rfc3339(attempt.at),
+            revision: attempt.revision.as_deref(),
+            result,
+            reason,
+            findings: attempt.findings.iter().map(FindingLine::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    kind: &'static str,
+    severity: &'static str,
+    file: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    source_line: Option<&'a str>,
+    message: &'a str,
+    label: Option<&'a str>,
+    help: Option<&'a str>,
+}
+
+impl<'a> FindingLine<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let place = finding.place.as_ref();
+        Self {
+            kind: finding.kind.as_str(),
+            severity: match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: &finding.file,
+            line: place.map(|place| place.line),
+            column: place.map(|place| place.column),
+            source_line: place.map(|place| place.source_line.as_str()),
+            message: &finding.message,
+            label: finding.label.as_deref(),
+            help: finding.help.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PoliciesPage<'a> {
+    revision: &'a str,
+    policies: Vec<PolicyLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct PolicyLine<'a> {
+    id: &'a str,
+    effect: &'static str,
+    file: &'a str,
+    line: usize,
+    annotations: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> PolicyLine<'a> {
+    fn of(policy: &'a PolicyInfo) -> Self {
+        Self {
+            id: &policy.id,
+            effect: policy.effect,
+            file: &policy.file,
+            line: policy.line,
+            annotations: policy
+                .annotations
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect(),
+        }
+    }
+}

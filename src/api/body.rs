@@ -1,0 +1,68 @@
+//! Request bodies: JSON by its content type, within the cap, in time.
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    Request,
+    body::{Body, Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderMap},
+};
+
+use crate::authz::Json;
+
+use super::{Limits, reply::Refusal};
+
+/// Reads a JSON body whole.
+pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Bytes, Refusal> {
+    if !is_json(request.headers()) {
+        return Err(Refusal::bad(
+            "invalid_content_type",
+            "the content type must be application/json",
+        ));
+    }
+    let body = request.into_body();
+    // A declared length is refused before a byte of it is read, or asked for by `100 Continue`.
+    let limit = limits.body_bytes;
+    if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
+        return Err(Refusal::body_too_large(limit));
+    }
+    let collected = tokio::time::timeout(limits.body_timeout, Limited::new(body, limit).collect());
+    match collected.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::body_too_large(limit)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a body ended early: {error}");
+            Err(Refusal::bad("incomplete_body", "the body is incomplete"))
+        }
+        Err(_) => Err(Refusal::body_timeout()),
+    }
+}
+
+/// Parses a body that must hold one JSON object.
+pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Json<'a>, Refusal> {
+    if body.is_empty() {
+        return Err(Refusal::bad("empty_body", "the body is empty"));
+    }
+    let json = Json::parse(body, limits.json_depth)
+        .map_err(|error| Refusal::bad("invalid_json", error.to_string()))?;
+    match json {
+        Json::Object(_) => Ok(json),
+        Json::Array(_)
+        | Json::Bool(_)
+        | Json::Float(_)
+        | Json::Int(_)
+        | Json::Null
+        | Json::String(_) => Err(Refusal::invalid(format!(
+            "the body must be an object, not {}",
+            json.kind()
+        ))),
+    }
+}
+
+/// Whether the content type is `application/json`, with or without parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}

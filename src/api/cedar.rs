@@ -1,0 +1,172 @@
+//! Cedar's own shape: entity uids, contexts and entities as Cedar writes them.
+//!
+//! Body and answer are those of the Cedar agents in use. Nothing is dropped and nothing is
+//! coerced: what Cedar refuses is a 400.
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    authz::{Answer, BadQuery, CedarEntities, CedarQuery, Decision, Json, Object, Query},
+    pdp::Session,
+};
+
+use super::{
+    Limits, body,
+    reply::{self, Refusal, Reply},
+};
+
+/// `POST /v1/is_authorized`.
+pub(super) fn is_authorized(
+    session: &Session,
+    text: &[u8],
+    limits: &Limits,
+) -> Result<Reply, Refusal> {
+    let json = body::parse(text, limits)?;
+    let body = object(&json, "the body")?;
+    let entities = entities(session, body)?;
+    let query = query(session, body, "", &entities)?;
+    let answer = session.decide(&query);
+    Ok(reply::json(StatusCode::OK, &Authorized::from(answer)))
+}
+
+/// `POST /v1/batch_is_authorized`. `None` if there are more than `at_most` requests; nothing is
+/// decided then.
+pub(super) fn batch_is_authorized(
+    session: &Session,
+    text: &[u8],
+    limits: &Limits,
+    at_most: usize,
+) -> Result<Option<Reply>, Refusal> {
+    let json = body::parse(text, limits)?;
+    let body = object(&json, "the body")?;
+    let requests = body
+        .non_null("requests")
+        .ok_or_else(|| Refusal::invalid("`requests` is missing"))?;
+    let kind = requests.kind();
+    let requests = requests
+        .as_array()
+        .ok_or_else(|| Refusal::invalid(format!("`requests` must be an array, not {kind}")))?;
+    if requests.len() > limits.batch {
+        return Err(Refusal::batch_too_large("requests", requests.len(), limits));
+    }
+    if requests.len() > at_most {
+        return Ok(None);
+    }
+    session.batch(requests.len());
+    let entities = entities(session, body)?;
+    // All are parsed before the first is decided: a refused batch leaves no decisions behind.
+    let queries: Vec<Query> = requests
+        .iter()
+        .enumerate()
+        .map(|(index, request)| {
+            let request = object(request, &format!("`requests[{index}]`"))?;
+            query(session, request, &format!("requests[{index}]."), &entities)
+        })
+        .collect::<Result<_, _>>()?;
+    let responses = queries
+        .iter()
+        .map(|query| Authorized::from(session.decide(query)))
+        .collect();
+    Ok(Some(reply::json(StatusCode::OK, &Batch { responses })))
+}
+
+fn object<'a>(json: &'a Json<'a>, name: &str) -> Result<&'a Object<'a>, Refusal> {
+    json.as_object()
+        .ok_or_else(|| Refusal::invalid(format!("{name} must be an object, not {}", json.kind())))
+}
+
+/// The entities that came with the call.
+fn entities(session: &Session, body: &Object<'_>) -> Result<CedarEntities, Refusal> {
+    let list = |name| match body.non_null(name) {
+        Some(json) if json.as_array().is_none() => {
+            let kind = json.kind();
+            let message = format!("`{name}` must be an array, not {kind}");
+            Err(Refusal::bad("invalid_entities", message))
+        }
+        other => Ok(other),
+    };
+    session
+        .snapshot()
+        .cedar_entities(list("entities")?, list("additional_entities")?)
+        .map_err(|bad| refuse(&bad, ""))
+}
+
+/// One question; `at` is where it stands in the body.
+fn query(
+    session: &Session,
+    request: &Object<'_>,
+    at: &str,
+    entities: &CedarEntities,
+) -> Result<Query, Refusal> {
+    let need = |name| {
+        request
+            .non_null(name)
+            .ok_or_else(|| Refusal::invalid(format!("`{at}{name}` is missing")))
+    };
+    let context = request.non_null("context");
+    if let Some(context) = context {
+        object(context, &format!("`{at}context`"))?;
+    }
+    let raw = CedarQuery {
+        principal: need("principal")?,
+        action: need("action")?,
+        resource: need("resource")?,
+        context,
+    };
+    session
+        .snapshot()
+        .cedar_query(&raw, entities)
+        .map_err(|bad| refuse(&bad, at))
+}
+
+/// Says what Cedar or the schema does not take, and of which question of a batch.
+fn refuse(bad: &BadQuery, at: &str) -> Refusal {
+    let code = match bad {
+        BadQuery::Entities(_) => "invalid_entities",
+        BadQuery::Request(_) => "invalid_request",
+    };
+    match at.strip_suffix('.') {
+        Some(request) => Refusal::bad(code, format!("`{request}`: {bad}")),
+        None => Refusal::bad(code, bad.to_string()),
+    }
+}
+
+#[derive(Serialize)]
+struct Batch {
+    responses: Vec<Authorized>,
+}
+
+#[derive(Serialize)]
+struct Authorized {
+    decision: &'static str,
+    diagnostics: Diagnostics,
+}
+
+#[derive(Serialize)]
+struct Diagnostics {
+    reason: Vec<String>,
+    errors: Vec<String>,
+}
+
+impl From<Answer> for Authorized {
+    fn from(answer: Answer) -> Self {
+        let decision = match answer.decision() {
+            Decision::Allow => "Allow",
+            Decision::Deny => "Deny",
+        };
+        let mut errors: Vec<_> = answer
+            .errors
+            .into_iter()
+            .map(|error| error.message)
+            .collect();
+        errors.sort_unstable();
+        Self {
+            decision,
+            diagnostics: Diagnostics {
+                reason: answer.policies,
+                errors,
+            },
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The decisions listener: which path is which endpoint, and what each needs.
+
+use std::{sync::Arc, time::Instant};
+
+use hyper::{Method, Request, StatusCode, body::Incoming};
+
+use crate::pdp::{Pdp, Session};
+
+use super::{
+    AuthzenOptions, Handler, Limits, authzen, body, cedar, exchange,
+    offload::{INLINE_BODY_BYTES, INLINE_QUERIES, Offload},
+    reply::{self, Refusal, Reply},
+};
+
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// Answers callers' questions.
+#[derive(Debug)]
+pub struct Decisions {
+    pdp: Pdp,
+    rules: authzen::Rules,
+    metadata: authzen::Metadata,
+    /// The path of the public URL, under which the endpoints are found too.
+    tenant: String,
+    limits: Limits,
+    offload: Offload,
+}
+
+impl Decisions {
+    /// A handler that asks `pdp`.
+    pub fn new(pdp: Pdp, options: &AuthzenOptions, limits: Limits) -> Self {
+        let public_url = options.public_url.as_ref();
+        Self {
+            pdp,
+            rules: options.rules(),
+            metadata: authzen::Metadata::new(public_url),
+            tenant: public_url.map_or("", |url| url.path()).to_owned(),
+            limits,
+            offload: Offload::new(),
+        }
+    }
+
+    fn route(&self, path: &str) -> Option<Endpoint> {
+        if self.metadata.is_at(path) {
+            return Some(Endpoint::Metadata);
+        }
+        // A proxy in front may or may not take the tenant's path away.
+        match path.strip_prefix(&self.tenant).unwrap_or(path) {
+            "/access/v1/evaluation" => Some(Endpoint::Evaluation),
+            "/access/v1/evaluations" => Some(Endpoint::Evaluations),
+            "/openapi.json" => Some(Endpoint::OpenApi),
+            "/v1/batch_is_authorized" => Some(Endpoint::BatchIsAuthorized),
+            "/v1/is_authorized" => Some(Endpoint::IsAuthorized),
+            _ => None,
+        }
+    }
+
+    async fn answer(
+        &self,
+        endpoint: Option<Endpoint>,
+        request: Request<Incoming>,
+    ) -> Result<Reply, Refusal> {
+        let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
+        endpoint.allows(request.method())?;
+        match endpoint {
+            Endpoint::Metadata => self.metadata.answer(request.headers()),
+            Endpoint::OpenApi => Ok(reply::json_text(StatusCode::OK, OPENAPI)),
+            Endpoint::BatchIsAuthorized => {
+                let limits = self.limits;
+                self.decide(request, move |session, text, at_most| {
+                    cedar::batch_is_authorized(session, text, &limits, at_most)
+                })
+                .await
+            }
+            Endpoint::Evaluation => {
+                let (rules, limits) = (self.rules, self.limits);
+                self.decide(request, move |session, text, _| {
+                    authzen::evaluation(session, text, rules, &limits).map(Some)
+                })
+                .await
+            }
+            Endpoint::Evaluations => {
+                let (rules, limits) = (self.rules, self.limits);
+                self.decide(request, move |session, text, at_most| {
+                    authzen::evaluations(session, text, rules, &limits, at_most)
+                })
+                .await
+            }
+            Endpoint::IsAuthorized => {
+                let limits = self.limits;
+                self.decide(request, move |session, text, _| {
+                    cedar::is_authorized(session, text, &limits).map(Some)
+                })
+                .await
+            }
+        }
+    }
+
+    /// Reads the body and runs the job: here if it is short, on a thread for long work if not.
+    ///
+    /// The job is given how many queries it may decide; it answers `None` if there are more.
+    async fn decide<F>(&self, request: Request<Incoming>, job: F) -> Result<Reply, Refusal>
+    where
+        F: Fn(&Session, &[u8], usize) -> Result<Option<Reply>, Refusal> + Send + 'static,
+    {
+        let text = body::read(request, &self.limits).await?;
+        self.pdp.metrics.body(text.len());
+        let session = self.pdp.session().ok_or_else(Refusal::no_snapshot)?;
+        let run = move |session: &Session, text: &[u8], at_most| {
+            let reply = job(session, text, at_most)?;
+            Ok(reply.map(|reply| reply::of_revision(reply, session.revision())))
+        };
+        if text.len() <= INLINE_BODY_BYTES
+            && let Some(reply) = run(&session, &text, INLINE_QUERIES)?
+        {
+            return Ok(reply);
+        }
+        // The few bodies that are short but ask much are parsed twice; a parsed body borrows
+        // from its text and cannot move to another thread.
+        let job = move || run(&session, &text, usize::MAX)?.ok_or_else(Refusal::internal);
+        self.offload.run(job).await
+    }
+}
+
+impl Handler for Decisions {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Reply {
+        let started = Instant::now();
+        let metrics = &self.pdp.metrics;
+        let _in_flight = metrics.in_flight();
+        let endpoint = self.route(request.uri().path());
+        let label = endpoint.map_or("other", Endpoint::label);
+        let reply = exchange::run(request, label, metrics, |request| {
+            self.answer(endpoint, request)
+        })
+        .await;
+        metrics.answered(label, reply.status().as_u16(), started.elapsed());
+        reply
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Endpoint {
+    BatchIsAuthorized,
+    Evaluation,
+    Evaluations,
+    IsAuthorized,
+    Metadata,
+    OpenApi,
+}
+
+impl Endpoint {
+    /// The `endpoint` label.
+    fn label(self) -> &'static str {
+        match self {
+            Self::BatchIsAuthorized => "batch_is_authorized",
+            Self::Evaluation => "evaluation",
+            Self::Evaluations => "evaluations",
+            Self::IsAuthorized => "is_authorized",
+            Self::Metadata => "metadata",
+            Self::OpenApi => "openapi",
+        }
+    }
+
+    fn allows(self, method: &Method) -> Result<(), Refusal> {
+        match self {
+            Self::BatchIsAuthorized | Self::Evaluation | Self::Evaluations | Self::IsAuthorized => {
+                exchange::only_post(method)
+            }
+            Self::Metadata | Self::OpenApi => exchange::only_get(method),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Answers that every endpoint gives alike: JSON bodies and refusals.
+
+use std::borrow::Cow;
+
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    body::Bytes,
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+};
+use serde::Serialize;
+
+use crate::authz::Revision;
+
+use super::Limits;
+
+/// The revision that the answer comes from.
+const X_PALISADE_REVISION: HeaderName = HeaderName::from_static("x-palisade-revision");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A whole answer; one piece, so that head and body go out in one write.
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// An answer with a body of some type.
+pub(super) fn with_type(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
+}
+
+/// A JSON answer whose text exists already.
+pub(super) fn json_text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    with_type(status, JSON, body)
+}
+
+/// A JSON answer.
+pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Reply {
+    match serde_json::to_vec(body) {
+        Ok(text) => json_text(status, text),
+        Err(error) => {
+            tracing::error!(%error, "could not write an answer: {error}");
+            Refusal::internal().into_reply()
+        }
+    }
+}
+
+/// The answer, saying which revision it comes from.
+pub(super) fn of_revision(mut reply: Reply, revision: &Revision) -> Reply {
+    if let Ok(value) = HeaderValue::from_str(revision.as_str()) {
+        reply.headers_mut().insert(X_PALISADE_REVISION, value);
+    }
+    reply
+}
+
+/// Why a request is not answered with what it asked for.
+///
+/// `code` is stable, also as the `reason` of `palisade_http_requests_rejected_total`; the message
+/// is for the caller's developer.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: Cow<'static, str>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            header: None,
+        }
+    }
+
+    /// 400: the caller has to change the request.
+    pub(super) fn bad(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 400: the request is JSON, but not what the endpoint takes.
+    pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::bad("invalid_request", message)
+    }
+
+    /// 400: more queries in one call than we answer.
+    pub(super) fn batch_too_large(name: &str, got: usize, limits: &Limits) -> Self {
+        let most = limits.batch;
+        let message = format!("`{name}` has {got} items; at most {most} are taken");
+        Self::bad("batch_too_large", message)
+    }
+
+    /// 400: nobody knows whom the request is for, so nothing more is read from the connection.
+    pub(super) fn host(message: &'static str) -> Self {
+        Self::bad("invalid_host", message).closing()
+    }
+
+    /// 404.
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+    }
+
+    /// 404: nothing of this kind is in force.
+    pub(super) fn absent(message: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// 405 with what is allowed.
+    pub(super) fn method(allow: &'static str) -> Self {
+        let message = format!("the method must be {}", allow.replace(", ", " or "));
+        Self {
+            header: Some((ALLOW, HeaderValue::from_static(allow))),
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                message,
+            )
+        }
+    }
+
+    /// 408: the body did not arrive.
+    pub(super) fn body_timeout() -> Self {
+        let message = "the body did not arrive in time";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).closing()
+    }
+
+    /// 413: more body than we read.
+    pub(super) fn body_too_large(limit_bytes: usize) -> Self {
+        let message = format!("the body is larger than {limit_bytes} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).closing()
+    }
+
+    /// 500: our fault, and the log says more.
+    pub(super) fn internal() -> Self {
+        let message = "the request could not be answered";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    /// 503: ask again soon.
+    pub(super) fn unavailable(code: &'static str, message: &'static str) -> Self {
+        Self {
+            header: Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+        }
+    }
+
+    /// 503: no snapshot is in force yet.
+    pub(super) fn no_snapshot() -> Self {
+        Self::unavailable("no_snapshot", "no policies are in force yet")
+    }
+
+    /// What is left of the request is not worth reading, so the connection ends with the answer.
+    fn closing(self) -> Self {
+        Self {
+            header: Some((CONNECTION, HeaderValue::from_static("close"))),
+            ..self
+        }
+    }
+
+    /// The answer that says so.
+    pub(super) fn into_reply(self) -> Reply {
+        // Two strings always have a JSON text, so this cannot come back here through `json`.
+        let body = ErrorBody {
+            error: ErrorDetail {
+                code: self.code,
+                message: &self.message,
+            },
+        };
+        let mut reply = json(self.status, &body);
+        if let Some((name, value)) = self.header {
+            reply.headers_mut().insert(name, value);
+        }
+        reply
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorDetail<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail<'a> {
+    code: &'static str,
+    message: &'a str,
+}

@@ -1,0 +1,192 @@
+//! The accept loops: one task for each socket, one for each connection, all of them joined.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::{Semaphore, watch},
+    task::{JoinError, JoinSet},
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+
+use crate::api::Handler;
+
+use super::{
+    Limits, connection,
+    listen::{Bound, Socket},
+};
+
+/// How long to wait when a connection cannot be accepted, which is mostly for want of file
+/// descriptors: long enough not to spin, short enough not to be noticed.
+const PAUSE: Duration = Duration::from_millis(50);
+/// `EBADF`, `EINVAL`, `ENOTSOCK`: the socket itself is broken and stays so.
+const BROKEN: [i32; 3] = [9, 22, 88];
+
+/// Why a server stopped though nobody told it to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// A socket cannot accept any more.
+    #[error("`{address}` cannot accept connections")]
+    Accept {
+        /// The address of the socket.
+        address: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A task ended by a panic.
+    #[error("a listener ended")]
+    Ended(#[source] JoinError),
+}
+
+/// Serves until told to stop: `shutdown` becomes `true`, or its sender is gone. Then accepts
+/// nothing more, and lets what is in flight finish within the grace.
+///
+/// # Errors
+/// The first listener that ends before it was told to ends all of them.
+pub async fn run<H: Handler>(
+    bound: Vec<Bound>,
+    handler: Arc<H>,
+    limits: Limits,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), ServerError> {
+    let mut listeners = JoinSet::new();
+    for socket in bound {
+        let (handler, shutdown) = (Arc::clone(&handler), shutdown.clone());
+        listeners.spawn(listen(socket, handler, limits, shutdown));
+    }
+    while let Some(ended) = listeners.join_next().await {
+        ended.map_err(ServerError::Ended)??;
+    }
+    Ok(())
+}
+
+async fn listen<H: Handler>(
+    bound: Bound,
+    handler: Arc<H>,
+    limits: Limits,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), ServerError> {
+    let address = bound.address();
+    let ended = match bound.socket {
+        Socket::Tcp(socket) => match TcpListener::from_std(socket) {
+            Ok(socket) => accept(&address, Tcp(socket), handler, limits, shutdown).await,
+            Err(error) => Err(error),
+        },
+        Socket::Unix(socket, file) => match UnixListener::from_std(socket) {
+            Ok(socket) => accept(&address, Unix(socket, file), handler, limits, shutdown).await,
+            Err(error) => Err(error),
+        },
+    };
+    ended.map_err(|source| ServerError::Accept { address, source })
+}
+
+/// A socket that yields connections.
+trait Accept {
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    async fn accept(&self) -> io::Result<Self::Stream>;
+}
+
+struct Tcp(TcpListener);
+struct Unix(
+    UnixListener,
+    #[expect(dead_code, reason = "held so that the file goes with the listener")]
+    super::listen::SocketFile,
+);
+
+impl Accept for Tcp {
+    type Stream = tokio::net::TcpStream;
+
+    async fn accept(&self) -> io::Result<Self::Stream> {
+        let (stream, _) = self.0.accept().await?;
+        // An answer is one write; waiting for more only delays it. It fails if the caller is gone
+        // again, which is no error of the listener's.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+impl Accept for Unix {
+    type Stream = tokio::net::UnixStream;
+
+    async fn accept(&self) -> io::Result<Self::Stream> {
+        Ok(self.0.accept().await?.0)
+    }
+}
+
+async fn accept<H: Handler>(
+    address: &str,
+    listener: impl Accept,
+    handler: Arc<H>,
+    limits: Limits,
+    mut shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let server = connection::builder(&limits);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    debug!(address, "accepting on {address}");
+    loop {
+        // The place comes first: over the cap, callers wait in the system's queue.
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            () = stopped(&mut shutdown) => break,
+        };
+        // Connections that ended are forgotten here; at most `connections` of them wait for it.
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok(stream) => {
+                let serving = connection::serve(
+                    server.clone(),
+                    stream,
+                    Arc::clone(&handler),
+                    shutdown.clone(),
+                );
+                connections.spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
+            }
+            Err(error) if is_broken(&error) => return Err(error),
+            Err(error) => {
+                warn!(address, %error, "could not accept a connection on {address}: {error}");
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    drain(address, connections, limits.grace).await;
+    Ok(())
+}
+
+/// Lets connections finish, and ends those that do not in time.
+async fn drain(address: &str, mut connections: JoinSet<()>, grace: Duration) {
+    let all = async { while connections.join_next().await.is_some() {} };
+    if timeout(grace, all).await.is_err() {
+        let left = connections.len();
+        warn!(
+            address,
+            left, "{left} connections on {address} did not end in time"
+        );
+        connections.shutdown().await;
+    }
+    debug!(address, "stopped accepting on {address}");
+}
+
+/// Ends when the server is told to stop. A sender that is gone can no longer tell: stop, too.
+pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+fn is_broken(error: &io::Error) -> bool {
+    error
+        .raw_os_error()
+        .is_some_and(|code| BROKEN.contains(&code))
+}

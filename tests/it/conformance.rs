@@ -1,0 +1,121 @@
+//! The published AuthZEN cases: the certification scenario and the conformance suite.
+
+use palisade::api::{AuthzenOptions, BatchDefaults};
+use serde_json::Value;
+
+use crate::harness::{Reply, Server, Start, read_fixture};
+
+/// The case that needs the suite's reading of defaults; the standard says otherwise.
+const MERGING: &str = "authzen-pdp-evaluations-batch-with-default-value-merging";
+
+fn cases(file: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(&read_fixture(file)).unwrap();
+    all["cases"].as_array().unwrap().clone()
+}
+
+fn is_search(case: &Value) -> bool {
+    case["endpoint"].as_str().unwrap().contains("/search/")
+}
+
+#[track_caller]
+fn check(name: &str, reply: &Reply, expected: &Value) {
+    let json = reply.json();
+    assert!(json.is_object(), "{name}: {json}");
+    if let Some(decision) = expected.get("decision") {
+        assert_eq!(&json["decision"], decision, "{name}: {json}");
+        assert_eq!(json.get("evaluations"), None, "{name}: {json}");
+    }
+    if let Some(count) = expected.get("evaluations_count") {
+        let got = json["evaluations"].as_array().map(Vec::len);
+        assert_eq!(got, count.as_u64().map(|it| it as usize), "{name}: {json}");
+    }
+    if let Some(evaluations) = expected.get("evaluations") {
+        let decisions = |list: &Value| -> Vec<Value> {
+            let items = list.as_array().unwrap().iter();
+            items.map(|item| item["decision"].clone()).collect()
+        };
+        let got = decisions(&json["evaluations"]);
+        assert_eq!(got, decisions(evaluations), "{name}: {json}");
+        assert_eq!(json.get("decision"), None, "{name}: {json}");
+    }
+    if reply.status == 400 {
+        assert!(json["error"]["code"].is_string(), "{name}: {json}");
+        assert!(json["error"]["message"].is_string(), "{name}: {json}");
+    }
+}
+
+#[test]
+fn the_certification_cases_pass() {
+    let server = Server::start(&Start::default());
+    let mut count = 0;
+    for case in cases("certification-cases.json") {
+        if is_search(&case) {
+            continue;
+        }
+        let name = case["id"].as_str().unwrap();
+        let reply = server.post(case["endpoint"].as_str().unwrap(), &case["request"]);
+        assert_eq!(
+            Value::from(reply.status),
+            case["status"],
+            "{name}: {reply:?}"
+        );
+        check(name, &reply, &case["expected"]);
+        count += 1;
+    }
+    assert_eq!(count, 29, "cases of the levels Basic and Batch");
+}
+
+#[test]
+fn the_conformance_suite_passes_with_its_reading_of_defaults() {
+    assert_eq!(run_suite(BatchDefaults::FillIdentifiers, |_| true), 58);
+}
+
+#[test]
+fn the_conformance_suite_passes_but_for_one_case_with_the_standards_reading() {
+    assert_eq!(run_suite(BatchDefaults::Strict, |name| name != MERGING), 57);
+}
+
+fn run_suite(batch_defaults: BatchDefaults, wanted: impl Fn(&str) -> bool) -> usize {
+    let server = Server::start(&Start {
+        authzen: AuthzenOptions {
+            batch_defaults,
+            ..AuthzenOptions::default()
+        },
+        ..Start::default()
+    });
+    let mut count = 0;
+    for case in cases("conformance-cases.json") {
+        let name = case["name"].as_str().unwrap();
+        // Two cases are about credentials, which this listener does not ask for.
+        if is_search(&case) || case.get("auth").is_some() || !wanted(name) {
+            continue;
+        }
+        let body = match case.get("raw_body") {
+            Some(raw) => raw.as_str().unwrap().to_owned(),
+            None => case["request"].to_string(),
+        };
+        let mut headers = vec![("Content-Type", case["content_type"].as_str().unwrap())];
+        if case.get("x_request_id").is_some() {
+            headers.push(("X-Request-ID", "bfe9eb29-ab87-4ca3-be83-a1d5d8305716"));
+        }
+        let (method, path) = (&case["method"], &case["endpoint"]);
+        let send = || {
+            let (method, path) = (method.as_str().unwrap(), path.as_str().unwrap());
+            server
+                .connect()
+                .send(method, path, &headers, body.as_bytes())
+        };
+        let reply = send();
+        let accepted = case["accept_status"].as_array().unwrap();
+        assert!(accepted.contains(&reply.status.into()), "{name}: {reply:?}");
+        check(name, &reply, &case["expected"]);
+        if case.get("x_request_id").is_some() {
+            assert_eq!(reply.header("x-request-id"), Some(headers[1].1), "{name}");
+        }
+        for _ in 1..case["repeat"].as_u64().unwrap_or(1) {
+            assert_eq!(send().body, reply.body, "{name}");
+        }
+        count += 1;
+    }
+    count
+}

@@ -1,0 +1,369 @@
+//! A server in this process and a client that sends exactly what it is told to.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use palisade::{
+    api::{self, Admin, AuthzenOptions, Decisions},
+    authz::{OnPolicyError, Snapshot, SourceFile, Sources},
+    pdp::Pdp,
+    server::{self, Bound, Listen, ServerError},
+    store::{Publisher, store},
+    telemetry::{Check, Metrics, Status},
+};
+use serde_json::Value;
+use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
+
+/// Longest wait for anything; only a broken server takes it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How to start a server; the default is the certification fixture and every default.
+pub(crate) struct Start {
+    pub(crate) sources: Sources,
+    /// Put the sources in force before the first request.
+    pub(crate) publish: bool,
+    pub(crate) authzen: AuthzenOptions,
+    pub(crate) limits: api::Limits,
+    pub(crate) server_limits: server::Limits,
+    pub(crate) on_error: OnPolicyError,
+    pub(crate) listen: Listen,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            sources: fixture(),
+            publish: true,
+            authzen: AuthzenOptions::default(),
+            limits: api::Limits::default(),
+            server_limits: server::Limits::default(),
+            on_error: OnPolicyError::Deny,
+            listen: any_port(),
+        }
+    }
+}
+
+/// A running server; stopped and joined when dropped.
+pub(crate) struct Server {
+    pub(crate) address: String,
+    pub(crate) admin: String,
+    pub(crate) revision: String,
+    pub(crate) status: Arc<Status>,
+    stop: watch::Sender<bool>,
+    running: Vec<JoinHandle<Result<(), ServerError>>>,
+    runtime: Runtime,
+    _publisher: Publisher,
+}
+
+impl Server {
+    pub(crate) fn start(start: &Start) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (mut publisher, reader) = store();
+        let metrics = Metrics::new().unwrap();
+        let status = Arc::new(Status::new());
+        let revision = start.sources.revision().to_string();
+        if start.publish {
+            let snapshot = Arc::new(compile(&start.sources));
+            metrics.published(&snapshot);
+            let files = start
+                .sources
+                .files()
+                .map(|file| (file.name.clone(), file.digest()))
+                .collect();
+            status.published(files, SystemTime::UNIX_EPOCH);
+            publisher.publish(snapshot);
+        }
+        status.set_listener(Check::Ok);
+        let pdp = Pdp {
+            reader,
+            metrics: Arc::clone(&metrics),
+            on_error: start.on_error,
+        };
+        let decisions = Decisions::new(pdp.clone(), &start.authzen, start.limits);
+        let admin = Admin::new(pdp, metrics, Arc::clone(&status));
+        let (stop, stopped) = watch::channel(false);
+        let bound = server::bind(&start.listen).unwrap();
+        let admin_bound = server::bind(&any_port()).unwrap();
+        let (address, admin_address) = (bound.address(), admin_bound.address());
+        let limits = start.server_limits;
+        let running = vec![
+            run(&runtime, bound, decisions, limits, stopped.clone()),
+            run(&runtime, admin_bound, admin, limits, stopped),
+        ];
+        Self {
+            address,
+            admin: admin_address,
+            revision,
+            status,
+            stop,
+            running,
+            runtime,
+            _publisher: publisher,
+        }
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits for both listeners to end.
+    pub(crate) fn join(&mut self) {
+        for running in self.running.drain(..) {
+            let ended = async { tokio::time::timeout(PATIENCE, running).await };
+            let ended = self.runtime.block_on(ended);
+            ended.expect("the server stops in time").unwrap().unwrap();
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::to(&self.address)
+    }
+
+    pub(crate) fn connect_admin(&self) -> Connection {
+        Connection::to(&self.admin)
+    }
+
+    /// Posts JSON to the decisions listener.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
+        self.connect()
+            .send("POST", path, &[JSON], body.to_string().as_bytes())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.connect().send("GET", path, &[], b"")
+    }
+
+    pub(crate) fn admin(&self, path: &str) -> Reply {
+        self.connect_admin().send("GET", path, &[], b"")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        if !std::thread::panicking() {
+            self.join();
+        }
+    }
+}
+
+fn run<H: api::Handler>(
+    runtime: &Runtime,
+    bound: Bound,
+    handler: H,
+    limits: server::Limits,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<Result<(), ServerError>> {
+    runtime.spawn(server::run(vec![bound], Arc::new(handler), limits, stopped))
+}
+
+pub(crate) fn any_port() -> Listen {
+    Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// Compiles with room: the stack of a test's thread is small.
+fn compile(sources: &Sources) -> Snapshot {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(64 << 20)
+            .spawn_scoped(scope, || match Snapshot::compile(sources) {
+                Ok(snapshot) => snapshot,
+                Err(rejection) => panic!("{rejection}"),
+            })
+            .unwrap()
+            .join()
+            .unwrap()
+    })
+}
+
+/// The policies, schema and entities that the certification scenario requires.
+pub(crate) fn fixture() -> Sources {
+    Sources {
+        policies: vec![file("policies.cedar")],
+        schema: Some(file("schema.cedarschema")),
+        entities: vec![file("entities.json")],
+        ..Sources::default()
+    }
+}
+
+fn file(name: &str) -> SourceFile {
+    SourceFile {
+        name: name.to_owned(),
+        bytes: read_fixture(name).into_bytes(),
+    }
+}
+
+pub(crate) fn read_fixture(name: &str) -> String {
+    let path = format!(
+        "{}/tests/fixtures/authzen/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read_to_string(path).unwrap()
+}
+
+pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// One connection, kept alive as long as both sides like.
+pub(crate) struct Connection {
+    stream: BufReader<Stream>,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buf),
+            Self::Unix(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Connection {
+    /// Connects to an address as [`Bound::address`] writes it.
+    pub(crate) fn to(address: &str) -> Self {
+        let stream = match address.strip_prefix("unix:") {
+            Some(path) => {
+                let stream = std::os::unix::net::UnixStream::connect(path).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                Stream::Unix(stream)
+            }
+            None => {
+                let stream = TcpStream::connect(address).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                Stream::Tcp(stream)
+            }
+        };
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// Sends one request with `Host` and `Content-Length`, and reads the answer.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: pdp.test\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(body);
+        self.write(&bytes);
+        self.read(method == "HEAD")
+    }
+
+    /// Writes bytes as they are. A server that has closed is found out by reading.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let _ = match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        };
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn finish(&mut self) {
+        match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write).unwrap(),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write).unwrap(),
+        }
+    }
+
+    /// Reads one answer.
+    pub(crate) fn read(&mut self, is_head: bool) -> Reply {
+        let status_line = self.line();
+        let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(": ") else {
+                assert_eq!(line, "", "after {status_line}");
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut reply = Reply {
+            status,
+            headers,
+            body: String::new(),
+        };
+        let length = reply.header("content-length").unwrap_or("0");
+        let mut body = vec![0; length.parse().unwrap()];
+        if !is_head {
+            self.stream.read_exact(&mut body).unwrap();
+            reply.body = String::from_utf8(body).unwrap();
+        }
+        reply
+    }
+
+    /// Whether the server closes without a further byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let started = Instant::now();
+        let ended = self.stream.read_to_end(&mut rest);
+        started.elapsed() < PATIENCE && ended.is_ok() && rest.is_empty()
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        assert!(line.ends_with("\r\n"), "the connection ended in `{line}`");
+        line.trim_end().to_owned()
+    }
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// The value of a header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find_map(|(header, value)| (header == name).then_some(value.as_str()))
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The code of an error answer.
+    #[track_caller]
+    pub(crate) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,16 @@
+//! What callers see, checked on a real server in this process, at ports the system chooses.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod authzen;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod cedar;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod transport;
