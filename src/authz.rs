@@ -35,3 +35,8 @@ pub use matrix::{Expected, Line, Matrix};
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};
 pub use sources::{Revision, SourceFile, Sources};
+
+/// The version of the Cedar SDK that decides, for metrics.
+pub fn cedar_version() -> String {
+    cedar_policy::get_sdk_version().to_string()
+}

@@ -1,1 +1,252 @@
-//! Flags over environment over file over default, parsed once.
+//! What to do, parsed once: flags over `PALISADE_*` variables over a TOML file over defaults.
+//!
+//! [`ServeArgs`] and [`SourceArgs`] are what was said and trust nothing; [`Serve`] and
+//! [`SourceChoice`] are what is meant and cannot be wrong.
+
+use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+mod address;
+mod args;
+mod file;
+
+pub use address::{Address, BadAddress};
+pub use args::{
+    BatchDefaults, ListenerName, LogFormat, PolicyErrorRule, ServeArgs, SourceArgs, Span,
+};
+use file::File;
+
+/// Where decisions are answered.
+const LISTEN: &str = "127.0.0.1:8180";
+
+/// Where the admin pages are.
+pub(crate) const ADMIN_LISTEN: &str = "127.0.0.1:9180";
+
+/// How often the sources are looked at without an event.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looking costs a walk over the folders; a hundred a second is no poll but a load.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long `/readyz` says "draining" before the listeners close: a few probes of an
+/// orchestrator that asks every second or two.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Longest request body. A query with a large context is about 4 KiB; 1 MiB leaves room for a
+/// batch of thousands without letting one caller hold more of the machine.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Most queries in one batch.
+const MAX_BATCH: usize = 5000;
+
+/// Which sources are meant. Paths are relative to `root`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceChoice {
+    /// The folder that relative paths start from; empty is the current folder.
+    pub root: PathBuf,
+    /// The edition by name.
+    pub edition: Option<String>,
+    /// Policy files and folders.
+    pub policies: Vec<PathBuf>,
+    /// The schema file.
+    pub schema: Option<PathBuf>,
+    /// The file of data conditions.
+    pub conditions: Option<PathBuf>,
+    /// Entity files and folders.
+    pub entities: Vec<PathBuf>,
+    /// Skip strict validation of the policies against the schema.
+    pub no_validate: bool,
+}
+
+/// Everything `serve` needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serve {
+    /// What is served.
+    pub sources: SourceChoice,
+    /// Where decisions are answered; at least one.
+    pub listen: Vec<Address>,
+    /// Where the admin pages are.
+    pub admin_listen: Address,
+    /// The URL under which callers reach the decisions listener, for the metadata.
+    pub public_url: Option<String>,
+    /// What a batch does with a query that lacks parts.
+    pub batch_defaults: BatchDefaults,
+    /// What an erring `forbid` does.
+    pub on_policy_error: PolicyErrorRule,
+    /// Give reasons with every decision.
+    pub decision_context: bool,
+    /// How often the sources are looked at without an event.
+    pub poll_interval: Duration,
+    /// What a log line looks like.
+    pub log_format: LogFormat,
+    /// Which log lines there are.
+    pub log_filter: String,
+    /// How long "draining" is shown before the listeners close.
+    pub shutdown_grace: Duration,
+    /// Longest request body.
+    pub max_body_bytes: usize,
+    /// Most queries in one batch.
+    pub max_batch: usize,
+    /// Threads that answer; the number of cores if nobody says.
+    pub runtime_threads: Option<NonZeroUsize>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A listener that anybody on the network could ask, and nobody said that this is meant.
+    #[error(
+        "the {} listener would be open to the network at `{address}` without TLS or a credential: \
+         bind a loopback address or a unix socket, or say `--allow-insecure-bind {}`",
+        listener.as_str(),
+        listener.as_str()
+    )]
+    Exposed {
+        /// Which listener.
+        listener: ListenerName,
+        /// Where it would be bound.
+        address: Address,
+    },
+    /// The file is not the TOML we take.
+    #[error("`{}` is not a configuration file: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A value below what makes sense.
+    #[error("`{key}` must be at least {least}")]
+    TooSmall {
+        /// The key or flag.
+        key: &'static str,
+        /// The least value.
+        least: &'static str,
+    },
+    /// The file cannot be read.
+    #[error("could not read `{}`: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl SourceArgs {
+    /// What is meant, with the file read if one is named.
+    ///
+    /// # Errors
+    /// A configuration file that cannot be read or has unknown keys.
+    pub fn resolve(self) -> Result<SourceChoice, ConfigError> {
+        let mut file = File::read(self.config.as_deref())?;
+        Ok(self.over(&mut file))
+    }
+
+    fn over(self, file: &mut File) -> SourceChoice {
+        let take = |file: &mut Option<PathBuf>| file.take();
+        SourceChoice {
+            root: self
+                .root
+                .or_else(|| take(&mut file.root))
+                .unwrap_or_default(),
+            edition: self.edition.or_else(|| file.edition.take()),
+            policies: list(self.policies, &mut file.policies),
+            schema: self.schema.or_else(|| take(&mut file.schema)),
+            conditions: self.conditions.or_else(|| take(&mut file.conditions)),
+            entities: list(self.entities, &mut file.entities),
+            no_validate: self.no_validate.or(file.no_validate).unwrap_or(false),
+        }
+    }
+}
+
+impl ServeArgs {
+    /// What is meant, with the file read if one is named.
+    ///
+    /// # Errors
+    /// A configuration file that cannot be read or has unknown keys, and values that cannot be
+    /// served with.
+    pub fn resolve(self) -> Result<Serve, ConfigError> {
+        let mut file = File::read(self.sources.config.as_deref())?;
+        let span = |said: Option<Span>, or: Duration| said.map_or(or, |Span(span)| span);
+        let sources = self.sources.over(&mut file);
+        let mut listen = list(self.listen, &mut file.listen);
+        if listen.is_empty() {
+            listen.push(Address::loopback(LISTEN));
+        }
+        let admin_listen = self.admin_listen.or(file.admin_listen);
+        let admin_listen = admin_listen.unwrap_or_else(|| Address::loopback(ADMIN_LISTEN));
+        let allowed = list(self.allow_insecure_bind, &mut file.allow_insecure_bind);
+        for address in &listen {
+            guard(ListenerName::Decisions, address, &allowed)?;
+        }
+        guard(ListenerName::Admin, &admin_listen, &allowed)?;
+        let log_filter = self.log_filter.or(file.log_filter);
+        let serve = Serve {
+            sources,
+            listen,
+            admin_listen,
+            public_url: self.public_url.or(file.public_url),
+            batch_defaults: self
+                .batch_defaults
+                .or(file.batch_defaults)
+                .unwrap_or_default(),
+            on_policy_error: self
+                .on_policy_error
+                .or(file.on_policy_error)
+                .unwrap_or_default(),
+            decision_context: self
+                .decision_context
+                .or(file.decision_context)
+                .unwrap_or(false),
+            poll_interval: span(self.poll_interval.or(file.poll_interval), POLL_INTERVAL),
+            log_format: self.log_format.or(file.log_format).unwrap_or_default(),
+            log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
+            shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),
+            max_body_bytes: self.max_body.or(file.max_body).unwrap_or(MAX_BODY_BYTES),
+            max_batch: self.max_batch.or(file.max_batch).unwrap_or(MAX_BATCH),
+            runtime_threads: self.runtime_threads.or(file.runtime_threads),
+        };
+        serve.sensible()
+    }
+}
+
+impl Serve {
+    fn sensible(self) -> Result<Self, ConfigError> {
+        let too_small = |key, least| Err(ConfigError::TooSmall { key, least });
+        if self.poll_interval < MIN_POLL_INTERVAL {
+            return too_small("poll-interval", "10ms");
+        }
+        if self.max_body_bytes == 0 {
+            return too_small("max-body", "1");
+        }
+        if self.max_batch == 0 {
+            return too_small("max-batch", "1");
+        }
+        Ok(self)
+    }
+}
+
+fn list<T>(said: Vec<T>, file: &mut Vec<T>) -> Vec<T> {
+    if said.is_empty() {
+        std::mem::take(file)
+    } else {
+        said
+    }
+}
+
+fn guard(
+    listener: ListenerName,
+    address: &Address,
+    allowed: &[ListenerName],
+) -> Result<(), ConfigError> {
+    if address.is_local() || allowed.contains(&listener) {
+        return Ok(());
+    }
+    Err(ConfigError::Exposed {
+        listener,
+        address: address.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,11 @@
 //! Metrics, status and tracing set-up: what others see of the service. Never influences a decision.
 
+mod families;
 mod metrics;
+mod series;
 mod status;
+mod tracing_setup;
 
 pub use metrics::{InFlight, Metrics};
 pub use status::{Attempt, Check, Health, ReloadResult, Status};
+pub use tracing_setup::{LogFormat, TracingError, init_tracing};

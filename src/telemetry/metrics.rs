@@ -1,14 +1,52 @@
-//! Every metric is a field whose doc comment is its help text.
+//! What may be counted, as methods: no other module names a metric.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
 
-use crate::authz::{Answer, Snapshot};
+use arc_swap::ArcSwap;
+use prometheus::{Gauge, Histogram, Registry, TextEncoder, process_collector::ProcessCollector};
 
-use super::ReloadResult;
+use crate::authz::{self, Answer, Kind, Snapshot};
+
+use super::{ReloadResult, families::Families, series::Series};
+
+/// The kinds of file events that are counted.
+const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
+
+/// The steps of a reload that are timed.
+const PHASES: [&str; 2] = ["read", "compile"];
+
+/// Every way a reload can end.
+const RELOADS: [ReloadResult; 6] = [
+    ReloadResult::Applied,
+    ReloadResult::Rejected(Kind::Entities),
+    ReloadResult::Rejected(Kind::Io),
+    ReloadResult::Rejected(Kind::Parse),
+    ReloadResult::Rejected(Kind::Validate),
+    ReloadResult::Unchanged,
+];
 
 /// All series, in a registry of their own.
 #[derive(Debug)]
-pub struct Metrics {}
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    series: ArcSwap<Series>,
+    /// Durations by endpoint and code. A dozen at most: a list is searched as fast as a map.
+    replies: ArcSwap<Vec<Reply>>,
+    /// Held while a snapshot's series change and while all are written out, so that no scrape
+    /// sees none or two revisions.
+    whole: Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Reply {
+    endpoint: &'static str,
+    code: u16,
+    duration: Histogram,
+}
 
 impl Metrics {
     /// Registers everything and initialises what needs no snapshot.
@@ -16,47 +54,139 @@ impl Metrics {
     /// # Errors
     /// A name registered twice, which a test would have shown.
     pub fn new() -> Result<Arc<Self>, prometheus::Error> {
-        Ok(Arc::new(Self {}))
+        let registry = Registry::new();
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let families = Families::register(&registry)?;
+        let version = [env!("CARGO_PKG_VERSION"), &authz::cedar_version()];
+        families.build_info.with_label_values(&version).set(1.0);
+        for result in RELOADS {
+            let _ = families.reloads.with_label_values(&labels(result));
+        }
+        for phase in PHASES {
+            let _ = families.reload_duration.with_label_values(&[phase]);
+        }
+        for kind in WATCH_EVENTS {
+            let _ = families.watch_events.with_label_values(&[kind]);
+        }
+        Ok(Arc::new(Self {
+            series: ArcSwap::from_pointee(Series::start(&families)),
+            replies: ArcSwap::default(),
+            whole: Mutex::new(()),
+            registry,
+            families,
+        }))
+    }
+
+    /// Initialises the series of endpoints and of reasons for refusal that are known from the
+    /// start.
+    pub fn serves(&self, endpoints: &[&'static str], refusals: &[&'static str]) {
+        for endpoint in endpoints {
+            let _ = self.reply(endpoint, 200);
+        }
+        for reason in refusals {
+            let _ = self.families.rejected.with_label_values(&[*reason]);
+        }
     }
 
     /// A snapshot is in force: gauges, info, and the series of its actions and policies.
     pub fn published(&self, snapshot: &Snapshot) {
-        let _ = snapshot;
+        let _whole = self.whole();
+        let families = &self.families;
+        let next = Arc::new(Series::of(families, snapshot));
+        let last = self.series.swap(Arc::clone(&next));
+        last.retire(families, &next);
+        families.snapshot_info.reset();
+        let revision = [snapshot.revision().as_str()];
+        families.snapshot_info.with_label_values(&revision).set(1.0);
+        let counts = snapshot.counts();
+        let gauges = [
+            (&families.policies, counts.policies),
+            (&families.entities, counts.entities),
+            (&families.schema_actions, counts.schema_actions),
+        ];
+        for (gauge, count) in gauges {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// A reload attempt ended.
     pub fn reloaded(&self, result: ReloadResult) {
-        let _ = result;
+        let reloads = &self.families.reloads;
+        reloads.with_label_values(&labels(result)).inc();
+    }
+
+    /// The sources were read, in this time.
+    pub fn read_took(&self, elapsed: Duration) {
+        self.phase("read", elapsed);
+    }
+
+    /// The sources were compiled, with or without success, in this time.
+    pub fn compile_took(&self, elapsed: Duration) {
+        self.phase("compile", elapsed);
+    }
+
+    /// The sources were last read at this time.
+    pub fn attempted_at(&self, at: SystemTime) {
+        set_time(&self.families.last_attempt, at);
+    }
+
+    /// At this time what is on disk was, or became, what is in force.
+    pub fn confirmed_at(&self, at: SystemTime) {
+        set_time(&self.families.last_success, at);
+    }
+
+    /// Whether what is on disk is not what is in force.
+    pub fn stale(&self, stale: bool) {
+        self.families.sources_stale.set(i64::from(stale));
+    }
+
+    /// Whether the file watcher lives.
+    pub fn watcher_up(&self, up: bool) {
+        self.families.watcher_up.set(i64::from(up));
+    }
+
+    /// A file event made us look again.
+    pub fn watch_event(&self, kind: &'static str) {
+        self.families.watch_events.with_label_values(&[kind]).inc();
     }
 
     /// One decision. `action` is a label of [`Snapshot::action_labels`]; `None` counts as `other`.
     pub fn decided(&self, action: Option<&str>, answer: &Answer, elapsed: Duration) {
-        let _ = (action, answer, elapsed);
+        self.series.load().decided(action, answer);
+        let duration = &self.families.evaluation_duration;
+        duration.observe(elapsed.as_secs_f64());
     }
 
     /// A request begins; the value returned counts it as in flight until it is dropped.
     pub fn in_flight(self: &Arc<Self>) -> InFlight {
+        self.families.in_flight.inc();
         InFlight(Arc::clone(self))
     }
 
     /// A request was answered.
     pub fn answered(&self, endpoint: &'static str, code: u16, elapsed: Duration) {
-        let _ = (endpoint, code, elapsed);
+        let replies = self.replies.load();
+        let known = replies.iter().find(|it| it.is(endpoint, code));
+        let seconds = elapsed.as_secs_f64();
+        match known {
+            Some(reply) => reply.duration.observe(seconds),
+            None => self.reply(endpoint, code).observe(seconds),
+        }
     }
 
     /// A request was refused before it was understood.
     pub fn refused(&self, reason: &'static str) {
-        let _ = reason;
+        self.families.rejected.with_label_values(&[reason]).inc();
     }
 
     /// Size of a request body, in bytes.
     pub fn body(&self, size_bytes: usize) {
-        let _ = size_bytes;
+        self.families.body_bytes.observe(size_bytes as f64);
     }
 
     /// Queries in one batch.
     pub fn batch(&self, queries: usize) {
-        let _ = queries;
+        self.families.batch_size.observe(queries as f64);
     }
 
     /// Everything in Prometheus' text format.
@@ -64,10 +194,70 @@ impl Metrics {
     /// # Errors
     /// The encoder's, which writes to memory.
     pub fn render(&self) -> Result<String, prometheus::Error> {
-        Ok(String::new())
+        let _whole = self.whole();
+        TextEncoder::new().encode_to_string(&self.registry.gather())
     }
+
+    fn phase(&self, phase: &str, elapsed: Duration) {
+        let durations = &self.families.reload_duration;
+        durations
+            .with_label_values(&[phase])
+            .observe(elapsed.as_secs_f64());
+    }
+
+    /// The series of an endpoint and code, remembered for the next time.
+    fn reply(&self, endpoint: &'static str, code: u16) -> Histogram {
+        let labels = [endpoint, &code.to_string()];
+        let duration = self.families.http_duration.with_label_values(&labels);
+        let reply = Reply {
+            endpoint,
+            code,
+            duration: duration.clone(),
+        };
+        self.replies.rcu(|replies| {
+            let mut next = Vec::clone(replies);
+            if !next.iter().any(|it| it.is(endpoint, code)) {
+                next.push(reply.clone());
+            }
+            next
+        });
+        duration
+    }
+
+    fn whole(&self) -> MutexGuard<'_, ()> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reply {
+    fn is(&self, endpoint: &str, code: u16) -> bool {
+        self.code == code && self.endpoint == endpoint
+    }
+}
+
+fn labels(result: ReloadResult) -> [&'static str; 2] {
+    match result {
+        ReloadResult::Applied => ["applied", "none"],
+        ReloadResult::Rejected(kind) => ["rejected", kind.as_str()],
+        ReloadResult::Unchanged => ["unchanged", "none"],
+    }
+}
+
+fn set_time(gauge: &Gauge, at: SystemTime) {
+    // A clock before 1970 has worse problems than this gauge.
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    gauge.set(since.unwrap_or_default().as_secs_f64());
 }
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub struct InFlight(#[expect(dead_code, reason = "held for its drop")] Arc<Metrics>);
+pub struct InFlight(Arc<Metrics>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.families.in_flight.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests;

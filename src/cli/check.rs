@@ -1,0 +1,85 @@
+//! `palisade check`: would these sources be taken?
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::{
+    authz::{Finding, Snapshot},
+    config::SourceArgs,
+};
+
+use super::{Exit, Failure, complain, finding_json, load, print};
+
+/// Parse and validate policies, schema and entities without serving them
+///
+/// Findings go to standard error, a summary to standard output. Exits with 3 if the sources would
+/// be refused.
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// How to tell the result; `json` goes to standard output, findings included
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Refuse what has warnings, too
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Json,
+    Text,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        match load(self.sources) {
+            Ok(snapshot) => {
+                let warned = self.deny_warnings && !snapshot.warnings().is_empty();
+                tell(self.format, Some(&snapshot), snapshot.warnings(), !warned)?;
+                Ok(if warned { Exit::Rejected } else { Exit::Ok })
+            }
+            Err(Failure::Rejected(rejection)) => {
+                tell(self.format, None, rejection.findings(), false)?;
+                Ok(Exit::Rejected)
+            }
+            Err(failure @ (Failure::Usage(_) | Failure::Runtime(_))) => Err(failure),
+        }
+    }
+}
+
+fn tell(
+    format: Format,
+    snapshot: Option<&Snapshot>,
+    findings: &[Finding],
+    accepted: bool,
+) -> Result<(), Failure> {
+    let counts = snapshot.map(Snapshot::counts).unwrap_or_default();
+    let revision = snapshot.map(|snapshot| snapshot.revision().as_str());
+    match format {
+        Format::Json => print(json!({
+            "accepted": accepted,
+            "revision": revision,
+            "policies": counts.policies,
+            "entities": counts.entities,
+            "schema_actions": counts.schema_actions,
+            "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
+        })),
+        Format::Text => {
+            complain(findings);
+            let Some(revision) = revision else {
+                complain([format!("refused: {} findings", findings.len())]);
+                return Ok(());
+            };
+            print(format_args!(
+                "{}: {} policies, {} entities, {} actions, {} warnings\nrevision {revision}",
+                if accepted { "accepted" } else { "refused" },
+                counts.policies,
+                counts.entities,
+                counts.schema_actions,
+                findings.len(),
+            ))
+        }
+    }
+}

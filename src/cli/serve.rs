@@ -1,0 +1,255 @@
+//! `palisade serve`: load, listen, look for changes, and stop in good order.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use clap::Args;
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::{JoinError, JoinHandle},
+};
+use tracing::info;
+
+use crate::{
+    api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
+    authz::OnPolicyError,
+    config::{self, Address, BatchDefaults, ListenerName, PolicyErrorRule, ServeArgs},
+    pdp::Pdp,
+    server::{self, Bound, Limits, Listen, ServerError},
+    source::{Reloader, Running},
+    store,
+    telemetry::{self, Check, LogFormat, Metrics, Status},
+};
+
+use super::{Exit, Failure, spec};
+
+/// The evaluator recurses with the nesting of what it is given, which is bounded; this is room
+/// for the bound.
+const WORKER_STACK_BYTES: usize = 8 << 20;
+
+/// Answer questions over local HTTP, with policies that stay in force as their files change
+///
+/// Every flag can be given as the variable beside it, or as a key of the file that `--config`
+/// names. A flag wins over a variable, and a variable over the file. SIGTERM and SIGINT drain:
+/// `/readyz` says so for the grace period, then the listeners close and what is in flight ends.
+/// A second signal ends at once.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let config = self.args.resolve()?;
+        let format = match config.log_format {
+            config::LogFormat::Json => LogFormat::Json,
+            config::LogFormat::Text => LogFormat::Text,
+        };
+        telemetry::init_tracing(format, &config.log_filter).map_err(Failure::usage)?;
+        let runtime = runtime(&config)?;
+        let service = {
+            let _entered = runtime.enter();
+            Service::load(&config)?
+        };
+        let ended = runtime.block_on(service.run(config.shutdown_grace));
+        // Whatever still runs has had its grace, or was told to end at once.
+        runtime.shutdown_background();
+        ended
+    }
+}
+
+fn runtime(config: &config::Serve) -> Result<Runtime, Failure> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = config.runtime_threads {
+        builder.worker_threads(threads.get());
+    }
+    builder
+        .enable_all()
+        .thread_name("palisade")
+        .thread_stack_size(WORKER_STACK_BYTES)
+        .build()
+        .map_err(Failure::runtime)
+}
+
+/// Loaded and bound: callers that connect now are answered as soon as it runs.
+struct Service {
+    decisions: (Vec<Bound>, Arc<Decisions>),
+    admin: (Vec<Bound>, Arc<Admin>),
+    reloading: Running,
+    signals: Signals,
+    status: Arc<Status>,
+}
+
+impl Service {
+    /// Puts the first snapshot in force, and only then binds. Must be called in a runtime.
+    fn load(config: &config::Serve) -> Result<Self, Failure> {
+        let options = authzen(config)?;
+        let spec = spec(config.sources.clone())?;
+        let metrics = Metrics::new().map_err(Failure::runtime)?;
+        let status = Arc::new(Status::new());
+        let (publisher, reader) = store::store();
+        let mut reloader = Reloader::new(
+            spec,
+            publisher,
+            Arc::clone(&metrics),
+            Arc::clone(&status),
+            config.poll_interval,
+        );
+        reloader.first_load()?;
+        // From here on a signal drains; a load that takes too long is simply ended by one.
+        let signals = Signals::new()?;
+        let pdp = Pdp {
+            reader,
+            metrics: Arc::clone(&metrics),
+            on_error: match config.on_policy_error {
+                PolicyErrorRule::Cedar => OnPolicyError::Cedar,
+                PolicyErrorRule::Deny => OnPolicyError::Deny,
+            },
+        };
+        let limits = api::Limits {
+            body_bytes: config.max_body_bytes,
+            batch: config.max_batch,
+            ..api::Limits::default()
+        };
+        let decisions = Decisions::new(pdp.clone(), &options, limits);
+        let admin = Admin::new(pdp, metrics, Arc::clone(&status));
+        let admin_listen = std::slice::from_ref(&config.admin_listen);
+        Ok(Self {
+            decisions: (
+                bind(ListenerName::Decisions, &config.listen)?,
+                Arc::new(decisions),
+            ),
+            admin: (bind(ListenerName::Admin, admin_listen)?, Arc::new(admin)),
+            reloading: reloader.start().map_err(Failure::runtime)?,
+            signals,
+            status,
+        })
+    }
+
+    /// Serves until a signal, then drains. Any part that ends by itself is a failure.
+    async fn run(mut self, grace: Duration) -> Result<Exit, Failure> {
+        let limits = Limits::default();
+        let (stop_decisions, stopped) = watch::channel(false);
+        let (bound, handler) = self.decisions;
+        let mut decisions = tokio::spawn(server::run(bound, handler, limits, stopped));
+        let (stop_admin, stopped) = watch::channel(false);
+        let (bound, handler) = self.admin;
+        let mut admin = tokio::spawn(server::run(bound, handler, limits, stopped));
+        self.status.set_listener(Check::Ok);
+
+        tokio::select! {
+            failure = fault(&mut decisions, &mut admin, &mut self.reloading) => return Err(failure),
+            () = self.signals.next() => {}
+        }
+        self.status
+            .set_listener(Check::Failed("draining".to_owned()));
+        info!("draining");
+        tokio::select! {
+            failure = fault(&mut decisions, &mut admin, &mut self.reloading) => return Err(failure),
+            () = self.signals.next() => return Err(cut_off()),
+            () = tokio::time::sleep(grace) => {}
+        }
+        // Probes and scrapes see us until the last decision is out.
+        for (stop, server) in [(stop_decisions, decisions), (stop_admin, admin)] {
+            // A server that is gone needs not be told; how it went is seen when it is joined.
+            let _ = stop.send(true);
+            tokio::select! {
+                ended = server => told(ended)?,
+                () = self.signals.next() => return Err(cut_off()),
+            }
+        }
+        info!("stopped");
+        Ok(Exit::Ok)
+    }
+}
+
+fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
+    let public_url = config.public_url.as_deref().map(str::parse::<PublicUrl>);
+    Ok(AuthzenOptions {
+        batch_defaults: match config.batch_defaults {
+            BatchDefaults::FillIdentifiers => api::BatchDefaults::FillIdentifiers,
+            BatchDefaults::Strict => api::BatchDefaults::Strict,
+        },
+        decision_context: config.decision_context,
+        public_url: public_url.transpose().map_err(Failure::usage)?,
+    })
+}
+
+fn bind(listener: ListenerName, addresses: &[Address]) -> Result<Vec<Bound>, Failure> {
+    let bind = |address: &Address| {
+        let listen = match address {
+            Address::Tcp(address) => Listen::Tcp(*address),
+            Address::Unix(path) => Listen::Unix(path.clone()),
+        };
+        let bound = server::bind(&listen).map_err(|error| {
+            Failure::runtime(format_args!("could not listen on `{address}`: {error}"))
+        })?;
+        let listener = listener.as_str();
+        info!(listener, address = bound.address(), "listening");
+        Ok(bound)
+    };
+    addresses.iter().map(bind).collect()
+}
+
+type Server = JoinHandle<Result<(), ServerError>>;
+
+/// Waits for the first part that ends though nobody told it to.
+async fn fault(decisions: &mut Server, admin: &mut Server, reloading: &mut Running) -> Failure {
+    let (part, ended) = tokio::select! {
+        ended = decisions => ("decisions listener", told(ended)),
+        ended = admin => ("admin listener", told(ended)),
+        () = reloading.ended() => ("reload loop", Ok(())),
+    };
+    ended
+        .err()
+        .unwrap_or_else(|| Failure::runtime(format_args!("the {part} ended")))
+}
+
+fn told(ended: Result<Result<(), ServerError>, JoinError>) -> Result<(), Failure> {
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::runtime(causes(&error))),
+        Err(error) => Err(Failure::runtime(causes(&error))),
+    }
+}
+
+fn cut_off() -> Failure {
+    Failure::runtime("ended at once by a second signal")
+}
+
+/// An error with its causes, after colons.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// What an orchestrator or a person at a terminal sends to stop us.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let of = |kind| signal(kind).map_err(Failure::runtime);
+        Ok(Self {
+            interrupt: of(SignalKind::interrupt())?,
+            terminate: of(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

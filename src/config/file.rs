@@ -1,0 +1,55 @@
+//! The configuration file: the flags of `serve` as kebab-case keys.
+
+use std::{
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{Address, BatchDefaults, ConfigError, ListenerName, LogFormat, PolicyErrorRule, Span};
+
+/// Every key is the flag of the same name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct File {
+    pub(super) root: Option<PathBuf>,
+    pub(super) edition: Option<String>,
+    pub(super) policies: Vec<PathBuf>,
+    pub(super) schema: Option<PathBuf>,
+    pub(super) conditions: Option<PathBuf>,
+    pub(super) entities: Vec<PathBuf>,
+    pub(super) no_validate: Option<bool>,
+    pub(super) listen: Vec<Address>,
+    pub(super) admin_listen: Option<Address>,
+    pub(super) allow_insecure_bind: Vec<ListenerName>,
+    pub(super) public_url: Option<String>,
+    pub(super) batch_defaults: Option<BatchDefaults>,
+    pub(super) on_policy_error: Option<PolicyErrorRule>,
+    pub(super) decision_context: Option<bool>,
+    pub(super) poll_interval: Option<Span>,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) log_filter: Option<String>,
+    pub(super) shutdown_grace: Option<Span>,
+    pub(super) max_body: Option<usize>,
+    pub(super) max_batch: Option<usize>,
+    pub(super) runtime_threads: Option<NonZeroUsize>,
+}
+
+impl File {
+    /// The file, or nothing if none is named.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+}

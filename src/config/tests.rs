@@ -1,0 +1,138 @@
+use std::{collections::BTreeSet, fs};
+
+use clap::{Args, Command, FromArgMatches};
+
+use super::*;
+
+fn said(flags: &[&str]) -> ServeArgs {
+    let command = ServeArgs::augment_args(Command::new("serve"));
+    let matches = command.try_get_matches_from([&["serve"], flags].concat());
+    ServeArgs::from_arg_matches(&matches.unwrap()).unwrap()
+}
+
+fn with_file(text: &str, flags: &[&str]) -> Result<Serve, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("palisade.toml");
+    fs::write(&path, text).unwrap();
+    let mut args = said(flags);
+    args.sources.config = Some(path);
+    args.resolve()
+}
+
+#[test]
+fn nothing_said_is_loopback_and_the_safe_choice() {
+    let serve = said(&[]).resolve().unwrap();
+    let listen: Vec<_> = serve.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, [LISTEN]);
+    assert_eq!(serve.admin_listen.to_string(), ADMIN_LISTEN);
+    assert_eq!(serve.on_policy_error, PolicyErrorRule::Deny);
+    assert_eq!(serve.batch_defaults, BatchDefaults::Strict);
+    assert!(!serve.decision_context);
+    assert_eq!(serve.sources, SourceChoice::default());
+}
+
+#[test]
+fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+    let file = r#"
+        edition = "starter"
+        listen = ["127.0.0.1:1", "unix:/run/palisade.sock"]
+        max-batch = 7
+        poll-interval = "250ms"
+        on-policy-error = "cedar"
+        decision-context = true
+    "#;
+    let serve = with_file(file, &["--max-batch", "9", "--decision-context=false"]).unwrap();
+    assert_eq!(serve.max_batch, 9);
+    assert!(!serve.decision_context);
+    assert_eq!(serve.sources.edition.as_deref(), Some("starter"));
+    assert_eq!(serve.listen.len(), 2);
+    assert_eq!(serve.poll_interval, Duration::from_millis(250));
+    assert_eq!(serve.on_policy_error, PolicyErrorRule::Cedar);
+    assert_eq!(serve.max_body_bytes, MAX_BODY_BYTES);
+    let serve = with_file(file, &["--listen", "127.0.0.1:3"]).unwrap();
+    assert_eq!(serve.listen.len(), 1, "a list replaces, it does not add");
+}
+
+#[test]
+fn an_unknown_key_and_a_bad_value_name_the_line() {
+    for (file, expected) in [
+        ("max-batches = 7", "unknown field `max-batches`"),
+        ("max_batch = 7", "unknown field `max_batch`"),
+        ("poll-interval = \"soon\"", "poll-interval"),
+        ("listen = [\"8180\"]", "`8180` is neither"),
+        ("runtime-threads = 0", "nonzero"),
+    ] {
+        let message = with_file(file, &[]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains("line 1"), "{message}");
+    }
+}
+
+#[test]
+fn a_listener_open_to_the_network_must_be_meant() {
+    let check = |flags: &[&str], refused: Option<&str>| {
+        let error = said(flags).resolve().err().map(|error| error.to_string());
+        match (refused, error) {
+            (Some(listener), Some(error)) => {
+                assert!(
+                    error.contains(&format!("the {listener} listener")),
+                    "{error}"
+                );
+            }
+            (None, None) => {}
+            (expected, error) => panic!("{flags:?}: {expected:?}, {error:?}"),
+        }
+    };
+    check(&["--listen", "0.0.0.0:8180"], Some("decisions"));
+    check(&["--listen", "127.0.0.1:1", "[::]:2"], Some("decisions"));
+    check(&["--admin-listen", "10.0.0.1:9180"], Some("admin"));
+    check(
+        &["--listen", "0.0.0.0:1", "--allow-insecure-bind", "admin"],
+        Some("decisions"),
+    );
+    check(
+        &[
+            "--listen",
+            "0.0.0.0:1",
+            "--allow-insecure-bind",
+            "decisions",
+        ],
+        None,
+    );
+    check(&["--listen", "127.0.0.2:1", "[::1]:2"], None);
+    check(&["--listen", "[::ffff:127.0.0.1]:2", "unix:/run/x"], None);
+}
+
+#[test]
+fn values_that_cannot_be_served_with_are_refused() {
+    for flags in [
+        ["--poll-interval", "0s"],
+        ["--max-body", "0"],
+        ["--max-batch", "0"],
+    ] {
+        let error = said(&flags).resolve().unwrap_err().to_string();
+        assert!(error.contains("must be at least"), "{error}");
+    }
+}
+
+#[test]
+fn the_keys_of_the_file_are_the_flags_and_each_has_its_variable() {
+    let command = ServeArgs::augment_args(Command::new("serve"));
+    let mut flags = BTreeSet::new();
+    for arg in command.get_arguments() {
+        let flag = arg.get_long().unwrap();
+        let variable = format!("PALISADE_{}", flag.to_uppercase().replace('-', "_"));
+        assert_eq!(arg.get_env().unwrap(), variable.as_str());
+        flags.insert(flag.to_owned());
+    }
+    flags.remove("config");
+    let message = with_file("no-such-key = 1", &[]).unwrap_err().to_string();
+    let (_, expected) = message.split_once("expected one of").unwrap();
+    let keys: BTreeSet<String> = expected
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(ToOwned::to_owned)
+        .collect();
+    assert_eq!(flags, keys);
+}

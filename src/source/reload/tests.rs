@@ -1,0 +1,330 @@
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+
+use tempfile::TempDir;
+
+use crate::store::{self, Reader};
+
+use super::*;
+
+const POLICY: &str = "permit (principal, action, resource);";
+
+/// A reloader on a real folder.
+struct House {
+    folder: TempDir,
+    reader: Reader,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+}
+
+impl House {
+    fn new(poll_interval: Duration) -> (Self, Reloader) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("policies")).unwrap();
+        let (publisher, reader) = store::store();
+        let (metrics, status) = (Metrics::new().unwrap(), Arc::new(Status::new()));
+        let spec = SourceSpec {
+            root: folder.path().to_owned(),
+            policies: vec!["policies".into()],
+            ..SourceSpec::default()
+        };
+        let reloader = Reloader::new(
+            spec,
+            publisher,
+            Arc::clone(&metrics),
+            Arc::clone(&status),
+            poll_interval,
+        );
+        let house = Self {
+            folder,
+            reader,
+            metrics,
+            status,
+        };
+        house.write("a.cedar", POLICY);
+        (house, reloader)
+    }
+
+    /// Loaded and looking.
+    fn running(poll_interval: Duration) -> (Self, Running) {
+        let (house, mut reloader) = Self::new(poll_interval);
+        reloader.first_load().unwrap();
+        let running = reloader.start().unwrap();
+        (house, running)
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join("policies").join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn files(&self) -> Vec<String> {
+        self.status
+            .files()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    fn metric(&self, line: &str) -> bool {
+        let text = self.metrics.render().unwrap();
+        text.lines().any(|it| it == line)
+    }
+
+    fn revision(&self) -> String {
+        self.reader.current().unwrap().revision().to_string()
+    }
+}
+
+/// Looks until it is so; the deadline is far beyond what a busy machine needs.
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+const OFTEN: Duration = Duration::from_millis(50);
+const NEVER: Duration = Duration::from_secs(3600);
+
+#[test]
+fn the_first_load_is_counted_and_shown() {
+    let (house, mut reloader) = House::new(NEVER);
+    reloader.first_load().unwrap();
+    assert_eq!(house.files(), ["policies/a.cedar"]);
+    assert!(house.metric("palisade_reloads_total{reason=\"none\",result=\"applied\"} 1"));
+    assert!(house.metric("palisade_sources_stale 0"));
+    assert_eq!(house.status.health().snapshot, Check::Ok);
+    assert_eq!(house.status.attempts().len(), 1);
+}
+
+#[test]
+fn a_first_load_that_fails_says_why_and_publishes_nothing() {
+    let (house, mut reloader) = House::new(NEVER);
+    fs::remove_dir_all(house.folder.path().join("policies")).unwrap();
+    let rejection = reloader.first_load().unwrap_err();
+    assert_eq!(rejection.findings().first().unwrap().file, "policies");
+    assert!(house.reader.current().is_none());
+    assert!(house.metric("palisade_reloads_total{reason=\"io\",result=\"rejected\"} 1"));
+}
+
+#[test]
+fn an_edit_is_in_force_by_its_event_alone() {
+    let (house, _running) = House::running(NEVER);
+    let up = || house.metric("palisade_watcher_up 1");
+    eventually("the watcher is up", up);
+    house.write("b.cedar", POLICY);
+    eventually("the new file is in force", || house.files().len() == 2);
+    fs::remove_file(house.path("a.cedar")).unwrap();
+    eventually("the removed file is gone", || {
+        house.files() == ["policies/b.cedar"]
+    });
+}
+
+#[test]
+fn a_new_folder_and_a_remade_one_are_followed() {
+    let (house, _running) = House::running(NEVER);
+    eventually("the watcher is up", || {
+        house.metric("palisade_watcher_up 1")
+    });
+    house.write("sub/b.cedar", POLICY);
+    eventually("the file in the new folder is in force", || {
+        house.files().len() == 2
+    });
+    house.write("sub/c.cedar", POLICY);
+    eventually("the new folder is watched", || house.files().len() == 3);
+    fs::remove_dir_all(house.path("")).unwrap();
+    eventually("the loss is noticed", || {
+        house.metric("palisade_sources_stale 1")
+    });
+    assert_eq!(house.files().len(), 3);
+    house.write("d.cedar", POLICY);
+    eventually("the remade folder is in force", || {
+        house.files() == ["policies/d.cedar"]
+    });
+}
+
+#[test]
+fn polling_alone_sees_every_edit() {
+    let (house, mut reloader) = House::new(OFTEN);
+    reloader.first_load().unwrap();
+    let (hints, _unheard) = mpsc::sync_channel(1);
+    let (metrics, status) = (Arc::clone(&house.metrics), Arc::clone(&house.status));
+    let mut watcher = Watcher::new(hints, metrics, status);
+    for text in ["// one\n", "// two\n", "// six\n"] {
+        house.write("b.cedar", &format!("{text}{POLICY}"));
+        let before = house.revision();
+        reloader.look(&mut watcher, false);
+        assert_ne!(before, house.revision());
+    }
+}
+
+#[test]
+fn a_touch_reads_but_applies_nothing() {
+    let (house, _running) = House::running(OFTEN);
+    let before = house.revision();
+    let attempts = house.status.attempts().len();
+    house.write("a.cedar", POLICY);
+    let unchanged =
+        || !house.metric("palisade_reloads_total{reason=\"none\",result=\"unchanged\"} 0");
+    eventually("the touch is looked at", unchanged);
+    assert_eq!(before, house.revision());
+    assert_eq!(attempts, house.status.attempts().len());
+    assert!(house.metric("palisade_reloads_total{reason=\"none\",result=\"applied\"} 1"));
+}
+
+#[test]
+fn what_cannot_be_read_changes_nothing_and_is_refused_once() {
+    let (house, _running) = House::running(OFTEN);
+    let before = house.revision();
+    let fifo = house.path("pipe.cedar");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let rejected = "palisade_reloads_total{reason=\"io\",result=\"rejected\"} 1";
+    eventually("the edit is refused", || house.metric(rejected));
+    assert!(house.metric("palisade_sources_stale 1"));
+    let sources = house.status.health().sources;
+    assert!(matches!(sources, Check::Degraded(_)), "{sources:?}");
+    house.write("b.cedar", POLICY);
+    assert_eq!(before, house.revision());
+    fs::remove_file(fifo).unwrap();
+    eventually("what is mended is in force", || house.files().len() == 2);
+    assert!(house.metric("palisade_sources_stale 0"));
+    assert!(house.metric(rejected));
+    assert_eq!(house.status.health().sources, Check::Ok);
+}
+
+#[test]
+fn a_swapped_link_brings_the_other_tree_into_force() {
+    let (house, _) = House::new(NEVER);
+    let root = house.folder.path();
+    let tree = |name: &str, file: &str| {
+        fs::create_dir_all(root.join(name)).unwrap();
+        fs::write(root.join(name).join(file), POLICY).unwrap();
+    };
+    tree("one", "x.cedar");
+    tree("two", "y.cedar");
+    symlink("one", root.join("current")).unwrap();
+    let (publisher, _reader) = store::store();
+    let spec = SourceSpec {
+        root: root.to_owned(),
+        policies: vec!["current".into()],
+        ..SourceSpec::default()
+    };
+    let (metrics, status) = (Arc::clone(&house.metrics), Arc::clone(&house.status));
+    let mut reloader = Reloader::new(spec, publisher, metrics, status, NEVER);
+    reloader.first_load().unwrap();
+    let _running = reloader.start().unwrap();
+    eventually("the watcher is up", || {
+        house.metric("palisade_watcher_up 1")
+    });
+    for (target, file) in [("two", "current/y.cedar"), ("one", "current/x.cedar")] {
+        swap(root, target);
+        eventually("the swap is in force", || house.files() == [file]);
+    }
+}
+
+/// As git-sync does it: a new link, renamed over the old one.
+fn swap(root: &Path, target: &str) {
+    symlink(target, root.join("next")).unwrap();
+    fs::rename(root.join("next"), root.join("current")).unwrap();
+}
+
+#[test]
+fn edits_without_end_are_looked_at_in_bounded_time() {
+    let (hints, heard) = mpsc::sync_channel(1);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let noise = thread::spawn(move || {
+        while !stopped.load(Ordering::Acquire) {
+            let _ = hints.try_send(());
+            thread::yield_now();
+        }
+    });
+    let start = Instant::now();
+    assert!(wait(&heard, NEVER));
+    assert!(start.elapsed() >= PATIENCE);
+    assert!(start.elapsed() < PATIENCE * 10);
+    stop.store(true, Ordering::Release);
+    noise.join().unwrap();
+}
+
+#[test]
+fn a_candidate_that_does_not_compile_is_refused_once_and_again_after_a_good_one() {
+    let (house, mut reloader) = House::new(NEVER);
+    reloader.first_load().unwrap();
+    let good = house.revision();
+    let rejected = |count| {
+        house.metric(&format!(
+            "palisade_reloads_total{{reason=\"parse\",result=\"rejected\"}} {count}"
+        ))
+    };
+    for count in 1..=2 {
+        house.write("bad.cedar", "permit (");
+        reloader.read_and_apply();
+        reloader.read_and_apply();
+        assert!(rejected(count));
+        assert!(house.metric("palisade_sources_stale 1"));
+        let attempt = house.status.attempts().pop().unwrap();
+        assert_eq!(attempt.findings.first().unwrap().file, "policies/bad.cedar");
+        assert_ne!(attempt.revision.as_ref(), Some(&good));
+        fs::remove_file(house.path("bad.cedar")).unwrap();
+        reloader.read_and_apply();
+        assert!(house.metric("palisade_sources_stale 0"));
+        assert_eq!(house.status.health().sources, Check::Ok);
+    }
+    assert_eq!(house.revision(), good);
+    assert_eq!(house.status.attempts().len(), 3);
+}
+
+#[test]
+fn a_file_that_never_holds_still_is_not_taken() {
+    let (house, _) = House::new(NEVER);
+    let path = house.path("a.cedar");
+    let stop = AtomicBool::new(false);
+    let spec = SourceSpec {
+        root: house.folder.path().to_owned(),
+        policies: vec!["policies".into()],
+        ..SourceSpec::default()
+    };
+    let result = thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0_u64.. {
+                if stop.load(Ordering::Acquire) {
+                    return;
+                }
+                let next = path.with_extension("next");
+                fs::write(&next, format!("// {number}\n{POLICY}")).unwrap();
+                fs::rename(next, &path).unwrap();
+            }
+        });
+        let mut results = Vec::new();
+        for _ in 0..5 {
+            results.push(spec.read());
+        }
+        stop.store(true, Ordering::Release);
+        results
+    });
+    // Whether two reads fall between two edits is luck; a mixture or a panic would not be.
+    for result in result {
+        match result {
+            Ok(sources) => assert_eq!(sources.policies.len(), 1),
+            Err(rejection) => {
+                let message = &rejection.findings().first().unwrap().message;
+                assert_eq!(message, "the sources change while they are read");
+            }
+        }
+    }
+    let settled = spec.read().unwrap();
+    assert_eq!(settled.revision(), spec.read().unwrap().revision());
+}

@@ -1,0 +1,248 @@
+//! The binary as operators run it: exit codes, what goes to which stream, and a life from load to
+//! drain.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, ChildStderr, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+const POLICY: &str = "permit (principal == U::\"ann\", action, resource);\n";
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("p")).unwrap();
+    fs::write(folder.path().join("p/a.cedar"), POLICY).unwrap();
+    folder
+}
+
+fn palisade(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_palisade"));
+    command.current_dir(folder).args(args);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PALISADE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn run(folder: &TempDir, args: &[&str]) -> (i32, String, String) {
+    told(&palisade(folder.path(), args).output().unwrap())
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn check_accepts_refuses_and_says_where() {
+    let folder = folder();
+    let (code, out, err) = run(&folder, &["check", "--policies", "p"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("accepted: 1 policies, 0 entities"), "{out}");
+
+    fs::write(folder.path().join("p/b.cedar"), "permit (\n").unwrap();
+    let (code, out, err) = run(&folder, &["check", "--policies", "p"]);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert!(err.contains("--> p/b.cedar:"), "{err}");
+
+    let (code, out, _) = run(&folder, &["check", "--policies", "p", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["accepted"]), (3, &false.into()));
+    assert_eq!(told["findings"][0]["file"], "p/b.cedar");
+}
+
+#[test]
+fn decide_exits_with_the_decision() {
+    let folder = folder();
+    let decide = |who: &str, more: &[&str]| {
+        let mut args = vec!["decide", "--policies", "p", "--principal", who];
+        args.extend(["--action", "view", "--resource", "U::\"doc\""]);
+        args.extend(more);
+        run(&folder, &args)
+    };
+    let (code, out, _) = decide("U::\"ann\"", &[]);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["outcome"]), (0, &"permitted".into()));
+    assert_eq!(told["policies"], serde_json::json!(["policy0"]));
+    let (code, out, _) = decide("U::\"bob\"", &["--quiet"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let (code, _, err) = decide("bob", &[]);
+    assert_eq!(code, 2);
+    assert!(err.contains("`bob` is not of the form"), "{err}");
+
+    let query = r#"{"subject":{"type":"U","id":"ann"},"action":{"name":"view"},
+        "resource":{"type":"U","id":"x"}}"#;
+    fs::write(folder.path().join("q.json"), query).unwrap();
+    let (code, ..) = run(&folder, &["decide", "q.json", "--policies", "p"]);
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error() {
+    let folder = folder();
+    for args in [
+        &["serve", "--policies", "p", "--listen", "0.0.0.0:0"][..],
+        &["serve", "--policies", "p", "--listen", "8180"],
+        &["serve", "--policies", "p", "--public-url", "x"],
+        &["serve", "--policies", "p", "--log-filter", "a=b=c"],
+        &["serve", "--config", "missing.toml"],
+        &["serve", "--no-such-flag"],
+        &["check"],
+        &["nothing"],
+    ] {
+        let (code, out, err) = run(&folder, args);
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}: {err}");
+        assert!(!err.is_empty(), "{args:?}");
+    }
+    let (code, out, _) = run(&folder, &["--help"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("Exit codes:"), "{out}");
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
+    let folder = folder();
+    let config = "policies = [\"from-file\"]\n";
+    fs::write(folder.path().join("c.toml"), config).unwrap();
+    let check = |variable: Option<&str>, flags: &[&str], expected: &str| {
+        let mut command = palisade(folder.path(), &["check", "--config", "c.toml"]);
+        command.args(flags);
+        if let Some(value) = variable {
+            command.env("PALISADE_POLICIES", value);
+        }
+        let (_, out, err) = told(&command.output().unwrap());
+        assert!(
+            err.contains(expected) || out.contains(expected),
+            "{err}{out}"
+        );
+    };
+    check(None, &[], "--> from-file");
+    check(Some("from-variable"), &[], "--> from-variable");
+    check(Some("from-variable"), &["--policies", "p"], "accepted");
+    check(Some("p,from-variable"), &[], "--> from-variable");
+}
+
+#[test]
+fn sources_that_are_refused_are_not_served() {
+    let folder = folder();
+    fs::write(folder.path().join("p/b.cedar"), "permit (\n").unwrap();
+    let args = ["serve", "--policies", "p", "--listen", "127.0.0.1:0"];
+    let (code, _, err) = run(
+        &folder,
+        &[&args[..], &["--admin-listen", "127.0.0.1:0"]].concat(),
+    );
+    assert_eq!(code, 3, "{err}");
+    assert!(err.contains("--> p/b.cedar:"), "{err}");
+    assert!(!err.contains("listening"), "{err}");
+}
+
+/// A running `serve` that is killed if a test fails.
+struct Served {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStderr>>,
+}
+
+impl Served {
+    fn start(folder: &TempDir, args: &[&str]) -> Self {
+        let mut command = palisade(folder.path(), &["serve", "--policies", "p"]);
+        command.args(["--log-format", "json", "--listen", "127.0.0.1:0"]);
+        command.args(["--admin-listen", "127.0.0.1:0"]).args(args);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Reads log lines until one has this message.
+    fn logged(&mut self, message: &str) -> serde_json::Value {
+        for line in &mut self.lines {
+            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if line["message"].as_str().unwrap().starts_with(message) {
+                return line;
+            }
+        }
+        panic!("never logged: {message}");
+    }
+
+    fn listening(&mut self, listener: &str) -> String {
+        loop {
+            let line = self.logged("listening");
+            if line["listener"] == listener {
+                return line["address"].as_str().unwrap().to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_life_from_load_to_drain() {
+    let folder = folder();
+    let mut served = Served::start(&folder, &["--shutdown-grace", "2s"]);
+    let admin = served.listening("admin");
+    let health = || run(&folder, &["health", "--admin-listen", &admin]);
+    served.logged("watching the sources");
+    let (code, out, err) = health();
+    assert_eq!(code, 0, "{out}{err}");
+
+    fs::write(folder.path().join("p/b.cedar"), "permit (").unwrap();
+    let line = served.logged("refused the sources");
+    assert_eq!(line["reason"], "parse");
+    let (code, out, _) = health();
+    assert_eq!(code, 0, "degraded is ready");
+    assert!(out.contains("degraded"), "{out}");
+    fs::write(folder.path().join("p/b.cedar"), POLICY).unwrap();
+    let revision = served.logged("published revision")["revision"].clone();
+    let revision = revision.as_str().unwrap();
+    let asks = ["health", "--admin-listen", &admin, "--revision"];
+    assert_eq!(run(&folder, &[&asks[..], &[revision]].concat()).0, 0);
+    assert_eq!(run(&folder, &[&asks[..], &["0000"]].concat()).0, 5);
+
+    served.signal("-TERM");
+    served.logged("draining");
+    let (code, out, _) = health();
+    assert_eq!(code, 5);
+    assert!(out.contains("draining"), "{out}");
+    served.logged("stopped");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    let (code, _, err) = health();
+    assert_eq!(code, 5);
+    assert!(err.contains("does not answer"), "{err}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let folder = folder();
+    let mut served = Served::start(&folder, &["--shutdown-grace", "1h"]);
+    served.listening("admin");
+    served.logged("watching the sources");
+    served.signal("-INT");
+    served.logged("draining");
+    served.signal("-INT");
+    assert_eq!(served.child.wait().unwrap().code(), Some(4));
+}
