@@ -53,7 +53,6 @@ pub(super) fn batch_is_authorized(
     if requests.len() > at_most {
         return Ok(None);
     }
-    session.batch(requests.len());
     let entities = entities(session, body)?;
     // All are parsed before the first is decided: a refused batch leaves no decisions behind.
     let queries: Vec<Query> = requests
@@ -64,6 +63,7 @@ pub(super) fn batch_is_authorized(
             query(session, request, &format!("requests[{index}]."), &entities)
         })
         .collect::<Result<_, _>>()?;
+    session.batch(queries.len());
     let responses = queries
         .iter()
         .map(|query| Authorized::from(session.decide(query)))

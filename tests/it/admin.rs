@@ -8,7 +8,10 @@ use palisade::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{JSON, Server, Start};
+use crate::{
+    client::JSON,
+    harness::{Server, Start},
+};
 
 #[test]
 fn livez_lives_whatever_the_policies() {

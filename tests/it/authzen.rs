@@ -6,11 +6,13 @@ use palisade::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{JSON, Reply, Server, Start, fixture};
+use crate::{
+    client::JSON,
+    harness::{Server, Start, fixture},
+};
 
 const ONE: &str = "/access/v1/evaluation";
 const MANY: &str = "/access/v1/evaluations";
-const WELL_KNOWN: &str = "/.well-known/authzen-configuration";
 
 fn question(subject: &str, action: &str, resource: &str) -> Value {
     json!({
@@ -288,7 +290,7 @@ fn the_revision_is_told_where_a_snapshot_decided() {
         reply.header("x-palisade-revision"),
         Some(fixture().revision().as_str())
     );
-    let reply = server.get(WELL_KNOWN);
+    let reply = server.get("/.well-known/authzen-configuration");
     assert_eq!(reply.header("x-palisade-revision"), None);
 }
 
@@ -312,44 +314,6 @@ fn content_types_with_parameters_and_capitals_are_json() {
     }
 }
 
-fn metadata(public_url: Option<&str>, path: &str) -> Reply {
-    let server = started(AuthzenOptions {
-        public_url: public_url.map(|url| url.parse().unwrap()),
-        ..AuthzenOptions::default()
-    });
-    server.get(path)
-}
-
-#[test]
-fn metadata_says_where_the_endpoints_are() {
-    let reply = metadata(Some("https://pdp.example.com"), WELL_KNOWN);
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.header("cache-control"), Some("public, max-age=3600"));
-    assert_eq!(
-        reply.json(),
-        json!({
-            "policy_decision_point": "https://pdp.example.com",
-            "access_evaluation_endpoint": "https://pdp.example.com/access/v1/evaluation",
-            "access_evaluations_endpoint": "https://pdp.example.com/access/v1/evaluations",
-        })
-    );
-}
-
-#[test]
-fn metadata_of_a_tenant_stands_at_its_path_and_nowhere_else() {
-    let url = Some("https://pdp.example.com/tenant1");
-    let path = format!("{WELL_KNOWN}/tenant1");
-    let json = metadata(url, &path).json();
-    assert_eq!(
-        json["policy_decision_point"],
-        "https://pdp.example.com/tenant1"
-    );
-    let endpoint = "https://pdp.example.com/tenant1/access/v1/evaluation";
-    assert_eq!(json["access_evaluation_endpoint"], endpoint);
-    assert_eq!(metadata(url, WELL_KNOWN).status, 404);
-    assert_eq!(metadata(None, &path).status, 404);
-}
-
 #[test]
 fn the_endpoints_are_found_under_the_tenants_path_too() {
     let server = started(AuthzenOptions {
@@ -364,11 +328,4 @@ fn the_endpoints_are_found_under_the_tenants_path_too() {
         server.post("/tenant2/access/v1/evaluation", &body).status,
         404
     );
-}
-
-#[test]
-fn metadata_without_a_public_url_names_the_callers_host() {
-    let reply = metadata(None, WELL_KNOWN);
-    assert_eq!(reply.header("cache-control"), Some("no-store"));
-    assert_eq!(reply.json()["policy_decision_point"], "http://pdp.test");
 }

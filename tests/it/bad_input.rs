@@ -4,220 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::harness::{Reply, Server, Start};
+use crate::{
+    client::Reply,
+    harness::{Server, Start},
+};
 
-const ONE: &str = "/access/v1/evaluation";
-const MANY: &str = "/access/v1/evaluations";
-const CEDAR: &str = "/v1/is_authorized";
-const CEDAR_MANY: &str = "/v1/batch_is_authorized";
+mod cases;
 
-const GOOD: &str = r#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#;
-const CEDAR_GOOD: &str = r#"{"principal":"user::\"alice\"","action":"Action::\"read\"","resource":"record::\"record-1\""}"#;
-
-/// A title, a path and a body to post as JSON.
-const BODIES: &[(&str, &str, &str)] = &[
-    ("empty body", ONE, ""),
-    ("only white space", ONE, " \n"),
-    ("malformed", ONE, r#"{"subject":"#),
-    ("text after the end", ONE, "{} {}"),
-    ("trailing comma", ONE, r#"{"subject":{},}"#),
-    ("single quotes", ONE, "{'subject':1}"),
-    ("no number", ONE, r#"{"subject":NaN}"#),
-    ("number out of range", ONE, r#"{"context":{"n":1e999}}"#),
-    ("lone surrogate", ONE, r#"{"subject":"\ud800"}"#),
-    ("raw control character", ONE, "{\"subject\":\"a\u{1}b\"}"),
-    ("byte order mark", ONE, "\u{feff}{}"),
-    (
-        "duplicate key",
-        ONE,
-        r#"{"action":{"name":"read"},"action":{"name":"write"}}"#,
-    ),
-    (
-        "duplicate key, escaped",
-        ONE,
-        r#"{"action":{"name":"read","n\u0061me":"write"}}"#,
-    ),
-    ("top-level array", ONE, "[]"),
-    ("top-level string", ONE, r#""subject""#),
-    ("top-level null", ONE, "null"),
-    ("empty object", ONE, "{}"),
-    (
-        "missing action",
-        ONE,
-        r#"{"subject":{"type":"user","id":"a"},"resource":{"type":"record","id":"r"}}"#,
-    ),
-    (
-        "missing resource",
-        ONE,
-        r#"{"subject":{"type":"user","id":"a"},"action":{"name":"read"}}"#,
-    ),
-    (
-        "null subject",
-        ONE,
-        r#"{"subject":null,"action":{"name":"read"},"resource":{"type":"record","id":"r"}}"#,
-    ),
-    ("subject is a string", ONE, r#"{"subject":"alice"}"#),
-    ("subject without type", ONE, r#"{"subject":{"id":"alice"}}"#),
-    ("subject without id", ONE, r#"{"subject":{"type":"user"}}"#),
-    ("null id", ONE, r#"{"subject":{"type":"user","id":null}}"#),
-    (
-        "id is a number",
-        ONE,
-        r#"{"subject":{"type":"user","id":7}}"#,
-    ),
-    (
-        "properties are an array",
-        ONE,
-        r#"{"subject":{"type":"user","id":"a","properties":[]}}"#,
-    ),
-    (
-        "action without name",
-        ONE,
-        r#"{"subject":{"type":"user","id":"a"},"action":{}}"#,
-    ),
-    (
-        "action name is a number",
-        ONE,
-        r#"{"subject":{"type":"user","id":"a"},"action":{"name":123}}"#,
-    ),
-    (
-        "context is a string",
-        ONE,
-        r#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":"now"}"#,
-    ),
-    (
-        "unknown fields are ignored",
-        ONE,
-        r#"{"subject":{"type":"user","id":"alice","x":1},"action":{"name":"read","x":1},"resource":{"type":"record","id":"record-1","x":1},"x":{"y":[]}}"#,
-    ),
-    (
-        "unknown entity type",
-        ONE,
-        r#"{"subject":{"type":"http:route","id":"/"},"action":{"name":"read"},"resource":{"type":"","id":""}}"#,
-    ),
-    (
-        "unknown action",
-        ONE,
-        r#"{"subject":{"type":"user","id":"alice"},"action":{"name":""},"resource":{"type":"record","id":"record-1"}}"#,
-    ),
-    (
-        "property of the wrong type",
-        ONE,
-        r#"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1","properties":{"status":5}}}"#,
-    ),
-    (
-        "batch: evaluations is an object",
-        MANY,
-        r#"{"evaluations":{}}"#,
-    ),
-    (
-        "batch: options is an array",
-        MANY,
-        r#"{"options":[],"evaluations":[{}]}"#,
-    ),
-    (
-        "batch: semantic is a number",
-        MANY,
-        r#"{"options":{"evaluations_semantic":1},"evaluations":[{}]}"#,
-    ),
-    (
-        "batch: unknown semantic",
-        MANY,
-        r#"{"options":{"evaluations_semantic":"any"},"evaluations":[{}]}"#,
-    ),
-    (
-        "batch: default is a string",
-        MANY,
-        r#"{"subject":"alice","evaluations":[{}]}"#,
-    ),
-    (
-        "batch: default context is an array",
-        MANY,
-        r#"{"context":[],"evaluations":[{}]}"#,
-    ),
-    (
-        "batch: no items and no question",
-        MANY,
-        r#"{"evaluations":[]}"#,
-    ),
-    (
-        "batch: bad items",
-        MANY,
-        r#"{"action":{"name":"read"},"resource":{"type":"record"},"evaluations":[null,[],{},{"subject":{"type":"user","id":"alice"}},{"subject":"alice"},{"subject":{"type":"user","id":1}},{"subject":{"type":"user","id":"alice"},"resource":{"type":"record","id":"record-1"},"context":1}]}"#,
-    ),
-    ("cedar: empty object", CEDAR, "{}"),
-    (
-        "cedar: missing resource",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\""}"#,
-    ),
-    (
-        "cedar: principal is a number",
-        CEDAR,
-        r#"{"principal":5,"action":"Action::\"read\"","resource":"record::\"r\""}"#,
-    ),
-    (
-        "cedar: principal is no uid",
-        CEDAR,
-        r#"{"principal":"alice","action":"Action::\"read\"","resource":"record::\"r\""}"#,
-    ),
-    (
-        "cedar: unknown type",
-        CEDAR,
-        r#"{"principal":"ghost::\"a\"","action":"Action::\"read\"","resource":"record::\"r\""}"#,
-    ),
-    (
-        "cedar: unknown action",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"fly\"","resource":"record::\"r\""}"#,
-    ),
-    (
-        "cedar: context is a string",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\"","resource":"record::\"r\"","context":"x"}"#,
-    ),
-    (
-        "cedar: undeclared context key",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\"","resource":"record::\"r\"","context":{"x":1}}"#,
-    ),
-    (
-        "cedar: entities is an object",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\"","resource":"record::\"r\"","entities":{}}"#,
-    ),
-    (
-        "cedar: entity without uid",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\"","resource":"record::\"r\"","entities":[{}]}"#,
-    ),
-    (
-        "cedar: undeclared attribute",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\"","resource":"record::\"r\"","additional_entities":[{"uid":{"type":"user","id":"a"},"attrs":{"x":1},"parents":[]}]}"#,
-    ),
-    (
-        "cedar: stored uid with other content",
-        CEDAR,
-        r#"{"principal":"user::\"a\"","action":"Action::\"read\"","resource":"record::\"r\"","additional_entities":[{"uid":{"type":"user","id":"bob"},"attrs":{},"parents":[]}]}"#,
-    ),
-    ("cedar batch: missing requests", CEDAR_MANY, "{}"),
-    (
-        "cedar batch: requests is an object",
-        CEDAR_MANY,
-        r#"{"requests":{}}"#,
-    ),
-    (
-        "cedar batch: a request is null",
-        CEDAR_MANY,
-        r#"{"requests":[null]}"#,
-    ),
-    (
-        "cedar batch: a request is incomplete",
-        CEDAR_MANY,
-        r#"{"requests":[{"principal":"user::\"a\""}]}"#,
-    ),
-];
+use cases::{BODIES, CEDAR_MANY, GOOD, HEADS, MANY, ONE};
 
 #[test]
 fn bad_input_is_answered_as_written_down() {
@@ -283,141 +77,27 @@ fn generated(server: &Server, page: &mut String) {
 
 /// Requests that are wrong before their body is looked at.
 fn requests(server: &Server, page: &mut String) {
-    let length = GOOD.len();
-    let json = "Content-Type: application/json\r\n";
-    let cases = [
-        (
-            "no content type",
-            format!("POST {ONE}"),
-            "Host: x\r\n".to_owned(),
-            GOOD,
-        ),
-        (
-            "text",
-            format!("POST {ONE}"),
-            "Host: x\r\nContent-Type: text/plain\r\n".to_owned(),
-            GOOD,
-        ),
-        (
-            "JSON of another kind",
-            format!("POST {ONE}"),
-            "Host: x\r\nContent-Type: application/jsonp\r\n".to_owned(),
-            GOOD,
-        ),
-        (
-            "form",
-            format!("POST {CEDAR}"),
-            "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n".to_owned(),
-            CEDAR_GOOD,
-        ),
-        (
-            "GET where POST is wanted",
-            format!("GET {ONE}"),
-            format!("Host: x\r\n{json}"),
-            GOOD,
-        ),
-        (
-            "PUT where POST is wanted",
-            format!("PUT {MANY}"),
-            format!("Host: x\r\n{json}"),
-            GOOD,
-        ),
-        (
-            "HEAD where POST is wanted",
-            format!("HEAD {CEDAR}"),
-            "Host: x\r\n".to_owned(),
-            "",
-        ),
-        (
-            "OPTIONS where POST is wanted",
-            format!("OPTIONS {CEDAR_MANY}"),
-            "Host: x\r\n".to_owned(),
-            "",
-        ),
-        (
-            "POST where GET is wanted",
-            "POST /openapi.json".to_owned(),
-            format!("Host: x\r\n{json}"),
-            "{}",
-        ),
-        (
-            "unknown method",
-            format!("BREW {ONE}"),
-            "Host: x\r\n".to_owned(),
-            "",
-        ),
-        (
-            "unknown path",
-            "POST /access/v2/evaluation".to_owned(),
-            format!("Host: x\r\n{json}"),
-            GOOD,
-        ),
-        (
-            "slash at the end",
-            format!("POST {ONE}/"),
-            format!("Host: x\r\n{json}"),
-            GOOD,
-        ),
-        (
-            "other case",
-            "POST /Access/v1/evaluation".to_owned(),
-            format!("Host: x\r\n{json}"),
-            GOOD,
-        ),
-        ("star", "OPTIONS *".to_owned(), "Host: x\r\n".to_owned(), ""),
-        ("no Host", format!("POST {ONE}"), json.to_owned(), GOOD),
-        (
-            "two Hosts",
-            format!("POST {ONE}"),
-            format!("Host: x\r\nHost: x\r\n{json}"),
-            GOOD,
-        ),
-        (
-            "Host that is no host",
-            "GET /.well-known/authzen-configuration".to_owned(),
-            "Host: a b\r\n".to_owned(),
-            "",
-        ),
-        (
-            "tenant that is not ours",
-            "GET /.well-known/authzen-configuration/other".to_owned(),
-            "Host: x\r\n".to_owned(),
-            "",
-        ),
-        (
-            "query strings are ignored",
-            format!("POST {ONE}?x=y"),
-            format!("Host: x\r\n{json}"),
-            GOOD,
-        ),
-    ];
-    for (title, line, headers, body) in cases {
+    for (title, line, headers, body) in HEADS {
         let mut connection = server.connect();
-        let length = if body.is_empty() { 0 } else { body.len() };
-        let text = format!("{line} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+        let (lines, length) = (headers.replace("; ", "\r\n"), body.len());
+        let text = format!("{line} HTTP/1.1\r\n{lines}\r\nContent-Length: {length}\r\n\r\n{body}");
         connection.write(text.as_bytes());
         let reply = connection.read(line.starts_with("HEAD"));
-        let shown = headers.replace("\r\n", "; ");
-        write(page, title, &line, shown.trim_end_matches("; "), &reply);
+        write(page, title, line, headers, &reply);
     }
     let mut short = server.connect();
-    let head =
-        format!("POST {ONE} HTTP/1.1\r\nHost: x\r\n{json}Content-Length: {length}\r\n\r\n{{");
-    short.write(head.as_bytes());
+    let line = format!("POST {ONE}");
+    let headers = "Host: x\r\nContent-Type: application/json\r\nContent-Length: 9";
+    short.write(format!("{line} HTTP/1.1\r\n{headers}\r\n\r\n{{").as_bytes());
     short.finish();
-    write(
-        page,
-        "body that ends early",
-        &format!("POST {ONE}"),
-        "{",
-        &short.read(false),
-    );
+    let reply = short.read(false);
+    write(page, "body that ends early", &line, "{", &reply);
 }
 
 fn post(server: &Server, path: &str, body: &[u8]) -> Reply {
     server
         .connect()
-        .send("POST", path, &[crate::harness::JSON], body)
+        .send("POST", path, &[crate::client::JSON], body)
 }
 
 fn write(page: &mut String, title: &str, line: &str, sent: &str, reply: &Reply) {

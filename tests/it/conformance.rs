@@ -3,7 +3,10 @@
 use palisade::api::{AuthzenOptions, BatchDefaults};
 use serde_json::Value;
 
-use crate::harness::{Reply, Server, Start, read_fixture};
+use crate::{
+    client::Reply,
+    harness::{Server, Start, read_fixture},
+};
 
 /// The case that needs the suite's reading of defaults; the standard says otherwise.
 const MERGING: &str = "authzen-pdp-evaluations-batch-with-default-value-merging";

@@ -9,8 +9,12 @@ mod bad_input;
 #[cfg(test)]
 mod cedar;
 #[cfg(test)]
+mod client;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod metadata;
 #[cfg(test)]
 mod transport;

@@ -5,7 +5,10 @@ use std::{net::TcpStream, time::Duration};
 use palisade::{api, server};
 use serde_json::json;
 
-use crate::harness::{Connection, JSON, Server, Start, wait_for};
+use crate::{
+    client::{Connection, JSON},
+    harness::{Server, Start, wait_for},
+};
 
 const ONE: &str = "/access/v1/evaluation";
 const SOON: Duration = Duration::from_millis(100);

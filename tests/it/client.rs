@@ -1,0 +1,159 @@
+//! A client that sends exactly what it is told to.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, TcpStream},
+    time::Instant,
+};
+
+use serde_json::Value;
+
+use crate::harness::PATIENCE;
+
+pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// One connection, kept alive as long as both sides like.
+pub(crate) struct Connection {
+    stream: BufReader<Stream>,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buf),
+            Self::Unix(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Connection {
+    /// Connects to an address as [`Bound::address`] writes it.
+    pub(crate) fn to(address: &str) -> Self {
+        let stream = match address.strip_prefix("unix:") {
+            Some(path) => {
+                let stream = std::os::unix::net::UnixStream::connect(path).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                Stream::Unix(stream)
+            }
+            None => {
+                let stream = TcpStream::connect(address).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                Stream::Tcp(stream)
+            }
+        };
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// Sends one request with `Host` and `Content-Length`, and reads the answer.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: pdp.test\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(body);
+        self.write(&bytes);
+        self.read(method == "HEAD")
+    }
+
+    /// Writes bytes as they are. A server that has closed is found out by reading.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let _ = match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        };
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn finish(&mut self) {
+        match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write).unwrap(),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write).unwrap(),
+        }
+    }
+
+    /// Reads one answer.
+    pub(crate) fn read(&mut self, is_head: bool) -> Reply {
+        let status_line = self.line();
+        let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(": ") else {
+                assert_eq!(line, "", "after {status_line}");
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut reply = Reply {
+            status,
+            headers,
+            body: String::new(),
+        };
+        let length = reply.header("content-length").unwrap_or("0");
+        let mut body = vec![0; length.parse().unwrap()];
+        if !is_head {
+            self.stream.read_exact(&mut body).unwrap();
+            reply.body = String::from_utf8(body).unwrap();
+        }
+        reply
+    }
+
+    /// Whether the server closes without a further byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let started = Instant::now();
+        let ended = self.stream.read_to_end(&mut rest);
+        started.elapsed() < PATIENCE && ended.is_ok() && rest.is_empty()
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        assert!(line.ends_with("\r\n"), "the connection ended in `{line}`");
+        line.trim_end().to_owned()
+    }
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// The value of a header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find_map(|(header, value)| (header == name).then_some(value.as_str()))
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The code of an error answer.
+    #[track_caller]
+    pub(crate) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
