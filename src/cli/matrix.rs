@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::{authz::Snapshot, config::SourceArgs};
+use crate::{
+    authz::{self, Expected, Snapshot},
+    config::SourceArgs,
+};
 
-use super::{Exit, Failure, load};
+use super::{Exit, Failure, load, print};
 
 mod oracle;
-
-use oracle::Line;
 
 /// Write the permission matrix of the policies, or compare it with a table
 ///
@@ -42,16 +43,40 @@ impl Matrix {
         let edition = choice.edition.unwrap_or_else(|| "enterprise".to_owned());
         let snapshot = load(self.sources)?;
         match table {
-            Some(lines) => compare(&snapshot, &oracle::of_edition(lines, &edition)),
+            Some(lines) => compare(&snapshot, &oracle::of_edition(lines, &edition)?),
             None => write(&snapshot, self.format),
         }
     }
 }
 
-fn write(_snapshot: &Snapshot, _format: Format) -> Result<Exit, Failure> {
-    Err(Failure::runtime("the matrix is not built in yet"))
+fn matrix(snapshot: &Snapshot) -> Result<&authz::Matrix, Failure> {
+    match snapshot.matrix() {
+        Ok(Some(matrix)) => Ok(matrix),
+        Ok(None) => Err(Failure::usage(
+            "these sources have no spec, so nobody knows what the rows are: name an edition",
+        )),
+        Err(rejection) => Err(rejection.clone().into()),
+    }
 }
 
-fn compare(_snapshot: &Snapshot, _lines: &[Line]) -> Result<Exit, Failure> {
-    Err(Failure::runtime("the matrix is not built in yet"))
+fn write(snapshot: &Snapshot, format: Format) -> Result<Exit, Failure> {
+    let matrix = matrix(snapshot)?;
+    let text = match format {
+        Format::Csv => matrix.to_csv(),
+        Format::Json => matrix.to_json(),
+        Format::Md => matrix.to_markdown(),
+    };
+    print(text.trim_end())?;
+    Ok(Exit::Ok)
+}
+
+fn compare(snapshot: &Snapshot, expected: &[Expected]) -> Result<Exit, Failure> {
+    let differences = matrix(snapshot)?.differences(expected);
+    if differences.is_empty() {
+        let count = expected.len();
+        print(format_args!("{count} lines of the table, no difference"))?;
+        return Ok(Exit::Ok);
+    }
+    print(differences.join("\n"))?;
+    Ok(Exit::Difference)
 }

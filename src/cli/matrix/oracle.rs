@@ -4,25 +4,27 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::authz::Expected;
+
 use super::super::Failure;
 
 /// One cell of the table. Columns that are not named here are for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Line {
     /// The edition the cell is about.
-    pub(super) edition: String,
+    edition: String,
     /// The row.
-    pub(super) row_id: String,
+    row_id: String,
     /// The column: a role.
-    pub(super) role: String,
+    role: String,
     /// The letter of the cell the line is about, if it has several.
-    pub(super) crud: String,
+    crud: String,
     /// The action.
-    pub(super) cedar_action: String,
+    cedar_action: String,
     /// The type of the resource.
-    pub(super) resource_type: String,
+    resource_type: String,
     /// Which resources: a scope word.
-    pub(super) scope: String,
+    scope: String,
 }
 
 /// Reads a table.
@@ -41,9 +43,32 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, Failure> {
 }
 
 /// The lines about one edition.
-pub(super) fn of_edition(mut lines: Vec<Line>, edition: &str) -> Vec<Line> {
-    lines.retain(|line| line.edition == edition);
-    lines
+///
+/// A table without any would agree with everything.
+pub(super) fn of_edition(lines: Vec<Line>, edition: &str) -> Result<Vec<Expected>, Failure> {
+    let expected: Vec<Expected> = lines
+        .into_iter()
+        .filter(|line| line.edition == edition)
+        .map(Expected::from)
+        .collect();
+    if expected.is_empty() {
+        let message = format_args!("the table has no line of the edition `{edition}`");
+        return Err(Failure::usage(message));
+    }
+    Ok(expected)
+}
+
+impl From<Line> for Expected {
+    fn from(line: Line) -> Self {
+        Self {
+            row_id: line.row_id,
+            crud: line.crud,
+            role: line.role,
+            cedar_action: line.cedar_action,
+            resource_type: line.resource_type,
+            scope: line.scope,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -66,9 +91,8 @@ mod tests {
             "{HEAD}\nenterprise,T01,Users,\"Assign, roles\",Annotator,,,org.assign,Member,never,,1\n\
              starter,T02,Users,x,Owner,Yes,C,org.view,Member,all,,2\n"
         );
-        let lines = of_edition(lines(&table).unwrap(), "starter");
-        let expected = Line {
-            edition: "starter".into(),
+        let read = of_edition(lines(&table).unwrap(), "starter").unwrap();
+        let expected = Expected {
             row_id: "T02".into(),
             role: "Owner".into(),
             crud: "C".into(),
@@ -76,7 +100,8 @@ mod tests {
             resource_type: "Member".into(),
             scope: "all".into(),
         };
-        assert_eq!(lines, [expected]);
+        assert_eq!(read, [expected]);
+        assert!(of_edition(lines(&table).unwrap(), "gold").is_err());
     }
 
     #[test]

@@ -328,3 +328,36 @@ fn a_file_that_never_holds_still_is_not_taken() {
     let settled = spec.read().unwrap();
     assert_eq!(settled.revision(), spec.read().unwrap().revision());
 }
+
+#[test]
+fn config_map_swaps_in_quick_succession_end_in_the_last() {
+    let (house, mut reloader) = House::new(NEVER);
+    fs::remove_file(house.path("a.cedar")).unwrap();
+    let version = |number: u32| {
+        let data = format!("..2024_{number}");
+        house.write(
+            &format!("{data}/a.cedar"),
+            &format!("// {number}\n{POLICY}"),
+        );
+        symlink(&data, house.path("..next")).unwrap();
+        fs::rename(house.path("..next"), house.path("..data")).unwrap();
+        if number > 0 {
+            fs::remove_dir_all(house.path(&format!("..2024_{}", number - 1))).unwrap();
+        }
+    };
+    version(0);
+    symlink("..data/a.cedar", house.path("a.cedar")).unwrap();
+    reloader.first_load().unwrap();
+    let digest = || house.status.files().first().unwrap().1.clone();
+    let _running = reloader.start().unwrap();
+    eventually("the watcher is up", || {
+        house.metric("palisade_watcher_up 1")
+    });
+    (1..=3).for_each(version);
+    let last = crate::authz::SourceFile {
+        name: String::new(),
+        bytes: format!("// 3\n{POLICY}").into_bytes(),
+    };
+    eventually("the last swap is in force", || digest() == last.digest());
+    assert!(house.metric("palisade_reloads_total{reason=\"io\",result=\"rejected\"} 0"));
+}
