@@ -19,7 +19,8 @@ pub struct Limits {
     /// Longest request head. Ours are a few hundred bytes; tokens and traces fit in 16 KiB.
     pub header_bytes: usize,
     /// How long a request head may take to arrive, counted from the answer before it, so that it
-    /// also ends idle connections.
+    /// also ends idle connections. Callers keep theirs in pools and lose a question when one ends
+    /// under it, so this is longer than the minute most pools keep one.
     pub header_timeout: Duration,
     /// How long answers in flight may take once the server is told to stop. The longest batch
     /// takes under a second; an orchestrator that kills does so after 30.
@@ -31,7 +32,7 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             header_bytes: 16 << 10,
-            header_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(75),
             grace: Duration::from_secs(10),
         }
     }

@@ -60,6 +60,7 @@ impl Admin {
         let mut reply = match endpoint {
             Endpoint::Explain => self.explain(request).await,
             Endpoint::Livez => Ok(health::live()),
+            Endpoint::Matrix => self.matrix().await,
             Endpoint::Metrics => self.render(),
             Endpoint::Policies => self.of_snapshot(|it| Ok(pages::policies(it))),
             Endpoint::Readyz => health::ready(&self.status, &self.pdp, request.uri().query()),
@@ -82,6 +83,16 @@ impl Admin {
         let session = self.session()?;
         let reply = page(session.snapshot())?;
         Ok(reply::of_revision(reply, session.revision()))
+    }
+
+    /// The matrix takes a second when it is first asked for.
+    async fn matrix(&self) -> Result<Reply, Refusal> {
+        let session = self.session()?;
+        let job = move || {
+            let reply = pages::matrix(session.snapshot())?;
+            Ok(reply::of_revision(reply, session.revision()))
+        };
+        self.offload.run(job).await
     }
 
     fn render(&self) -> Result<Reply, Refusal> {
@@ -125,6 +136,7 @@ impl Handler for Admin {
 enum Endpoint {
     Explain,
     Livez,
+    Matrix,
     Metrics,
     Policies,
     Readyz,
@@ -139,7 +151,7 @@ impl Endpoint {
             "/metrics" => Some(Self::Metrics),
             "/readyz" => Some(Self::Readyz),
             "/v1/explain" => Some(Self::Explain),
-            // `/v1/matrix` stands here once a snapshot has one.
+            "/v1/matrix" => Some(Self::Matrix),
             "/v1/policies" => Some(Self::Policies),
             "/v1/schema" => Some(Self::Schema),
             "/v1/status" => Some(Self::Status),
@@ -152,6 +164,7 @@ impl Endpoint {
         match self {
             Self::Explain => "explain",
             Self::Livez => "livez",
+            Self::Matrix => "matrix",
             Self::Metrics => "metrics",
             Self::Policies => "policies",
             Self::Readyz => "readyz",
@@ -164,6 +177,7 @@ impl Endpoint {
         match self {
             Self::Explain => exchange::only_post(method),
             Self::Livez
+            | Self::Matrix
             | Self::Metrics
             | Self::Policies
             | Self::Readyz

@@ -9,13 +9,16 @@ use hyper::{
 
 use crate::authz::Json;
 
-use super::{Limits, reply::Refusal};
+use super::{
+    Limits,
+    reply::{Code, Refusal},
+};
 
 /// Reads a JSON body whole.
 pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Bytes, Refusal> {
     if !is_json(request.headers()) {
         return Err(Refusal::bad(
-            "invalid_content_type",
+            Code::InvalidContentType,
             "the content type must be application/json",
         ));
     }
@@ -31,7 +34,7 @@ pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::body_too_large(limit)),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a body ended early: {error}");
-            Err(Refusal::bad("incomplete_body", "the body is incomplete"))
+            Err(Refusal::bad(Code::IncompleteBody, "the body is incomplete"))
         }
         Err(_) => Err(Refusal::body_timeout()),
     }
@@ -40,10 +43,10 @@ pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
 /// Parses a body that must hold one JSON object.
 pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Json<'a>, Refusal> {
     if body.is_empty() {
-        return Err(Refusal::bad("empty_body", "the body is empty"));
+        return Err(Refusal::bad(Code::EmptyBody, "the body is empty"));
     }
     let json = Json::parse(body, limits.json_depth)
-        .map_err(|error| Refusal::bad("invalid_json", error.to_string()))?;
+        .map_err(|error| Refusal::bad(Code::InvalidJson, error.to_string()))?;
     match json {
         Json::Object(_) => Ok(json),
         Json::Array(_)

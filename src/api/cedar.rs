@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Limits, body,
-    reply::{self, Refusal, Reply},
+    reply::{self, Code, Refusal, Reply},
 };
 
 /// `POST /v1/is_authorized`.
@@ -82,7 +82,7 @@ fn entities(session: &Session, body: &Object<'_>) -> Result<CedarEntities, Refus
         Some(json) if json.as_array().is_none() => {
             let kind = json.kind();
             let message = format!("`{name}` must be an array, not {kind}");
-            Err(Refusal::bad("invalid_entities", message))
+            Err(Refusal::bad(Code::InvalidEntities, message))
         }
         other => Ok(other),
     };
@@ -123,8 +123,8 @@ fn query(
 /// Says what Cedar or the schema does not take, and of which question of a batch.
 fn refuse(bad: &BadQuery, at: &str) -> Refusal {
     let code = match bad {
-        BadQuery::Entities(_) => "invalid_entities",
-        BadQuery::Request(_) => "invalid_request",
+        BadQuery::Entities(_) => Code::InvalidEntities,
+        BadQuery::Request(_) => Code::InvalidRequest,
     };
     match at.strip_suffix('.') {
         Some(request) => Refusal::bad(code, format!("`{request}`: {bad}")),

@@ -9,7 +9,7 @@ use crate::pdp::{Pdp, Session};
 use super::{
     AuthzenOptions, Handler, Limits, authzen, body, cedar, exchange,
     offload::{INLINE_BODY_BYTES, INLINE_QUERIES, Offload},
-    reply::{self, Refusal, Reply},
+    reply::{self, Code, Refusal, Reply},
 };
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -30,6 +30,8 @@ impl Decisions {
     /// A handler that asks `pdp`.
     pub fn new(pdp: Pdp, options: &AuthzenOptions, limits: Limits) -> Self {
         let public_url = options.public_url.as_ref();
+        let labels = Endpoint::ALL.map(Endpoint::label);
+        pdp.metrics.serves(&labels, &Code::ALL.map(Code::as_str));
         Self {
             pdp,
             rules: options.rules(),
@@ -149,6 +151,15 @@ enum Endpoint {
 }
 
 impl Endpoint {
+    const ALL: [Self; 6] = [
+        Self::BatchIsAuthorized,
+        Self::Evaluation,
+        Self::Evaluations,
+        Self::IsAuthorized,
+        Self::Metadata,
+        Self::OpenApi,
+    ];
+
     /// The `endpoint` label.
     fn label(self) -> &'static str {
         match self {

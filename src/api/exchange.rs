@@ -44,7 +44,7 @@ where
         Err(refusal) => Err(refusal),
     };
     let mut reply = answered.unwrap_or_else(|refusal| {
-        metrics.refused(refusal.code);
+        metrics.refused(refusal.code.as_str());
         refusal.into_reply()
     });
     if let Some(id) = id {

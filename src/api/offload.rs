@@ -4,7 +4,7 @@ use std::{num::NonZero, sync::Arc, thread::available_parallelism};
 
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::reply::{Refusal, Reply};
+use super::reply::{Code, Refusal, Reply};
 
 /// Longest body that is looked at on a request thread: parsing 16 KiB takes about 50 µs.
 pub(super) const INLINE_BODY_BYTES: usize = 16 << 10;
@@ -42,7 +42,7 @@ impl Offload {
     {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Err(Refusal::unavailable(
-                "overloaded",
+                Code::Overloaded,
                 "too many large requests wait already",
             ));
         };

@@ -53,20 +53,81 @@ pub(super) fn of_revision(mut reply: Reply, revision: &Revision) -> Reply {
     reply
 }
 
-/// Why a request is not answered with what it asked for.
-///
-/// `code` is stable, also as the `reason` of `palisade_http_requests_rejected_total`; the message
-/// is for the caller's developer.
+/// Why a request is refused, for programs: stable, also as the `reason` of
+/// `palisade_http_requests_rejected_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    BatchTooLarge,
+    BodyTimeout,
+    BodyTooLarge,
+    EmptyBody,
+    IncompleteBody,
+    Internal,
+    InvalidContentType,
+    InvalidEntities,
+    InvalidHost,
+    InvalidJson,
+    InvalidRequest,
+    MethodNotAllowed,
+    NoSnapshot,
+    NotFound,
+    Overloaded,
+}
+
+impl Code {
+    /// Every code, as `openapi.json` lists them.
+    pub(super) const ALL: [Self; 15] = [
+        Self::BatchTooLarge,
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::EmptyBody,
+        Self::IncompleteBody,
+        Self::Internal,
+        Self::InvalidContentType,
+        Self::InvalidEntities,
+        Self::InvalidHost,
+        Self::InvalidJson,
+        Self::InvalidRequest,
+        Self::MethodNotAllowed,
+        Self::NoSnapshot,
+        Self::NotFound,
+        Self::Overloaded,
+    ];
+
+    /// The name on the wire and in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::BatchTooLarge => "batch_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyTooLarge => "body_too_large",
+            Self::EmptyBody => "empty_body",
+            Self::IncompleteBody => "incomplete_body",
+            Self::Internal => "internal",
+            Self::InvalidContentType => "invalid_content_type",
+            Self::InvalidEntities => "invalid_entities",
+            Self::InvalidHost => "invalid_host",
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidRequest => "invalid_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NoSnapshot => "no_snapshot",
+            Self::NotFound => "not_found",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
+/// Why a request is not answered with what it asked for; the message is for the caller's
+/// developer.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    pub(super) code: &'static str,
+    pub(super) code: Code,
     pub(super) message: Cow<'static, str>,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    fn new(status: StatusCode, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             code,
@@ -76,35 +137,39 @@ impl Refusal {
     }
 
     /// 400: the caller has to change the request.
-    pub(super) fn bad(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn bad(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     /// 400: the request is JSON, but not what the endpoint takes.
     pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::bad("invalid_request", message)
+        Self::bad(Code::InvalidRequest, message)
     }
 
     /// 400: more queries in one call than we answer.
     pub(super) fn batch_too_large(name: &str, got: usize, limits: &Limits) -> Self {
         let most = limits.batch;
         let message = format!("`{name}` has {got} items; at most {most} are taken");
-        Self::bad("batch_too_large", message)
+        Self::bad(Code::BatchTooLarge, message)
     }
 
     /// 400: nobody knows whom the request is for, so nothing more is read from the connection.
     pub(super) fn host(message: &'static str) -> Self {
-        Self::bad("invalid_host", message).closing()
+        Self::bad(Code::InvalidHost, message).closing()
     }
 
     /// 404.
     pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+            "there is nothing here",
+        )
     }
 
     /// 404: nothing of this kind is in force.
     pub(super) fn absent(message: &'static str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, message)
     }
 
     /// 405 with what is allowed.
@@ -114,7 +179,7 @@ impl Refusal {
             header: Some((ALLOW, HeaderValue::from_static(allow))),
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
+                Code::MethodNotAllowed,
                 message,
             )
         }
@@ -123,23 +188,23 @@ impl Refusal {
     /// 408: the body did not arrive.
     pub(super) fn body_timeout() -> Self {
         let message = "the body did not arrive in time";
-        Self::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).closing()
+        Self::new(StatusCode::REQUEST_TIMEOUT, Code::BodyTimeout, message).closing()
     }
 
     /// 413: more body than we read.
     pub(super) fn body_too_large(limit_bytes: usize) -> Self {
         let message = format!("the body is larger than {limit_bytes} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).closing()
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, message).closing()
     }
 
     /// 500: our fault, and the log says more.
     pub(super) fn internal() -> Self {
         let message = "the request could not be answered";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, message)
     }
 
     /// 503: ask again soon.
-    pub(super) fn unavailable(code: &'static str, message: &'static str) -> Self {
+    pub(super) fn unavailable(code: Code, message: &'static str) -> Self {
         Self {
             header: Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
@@ -148,7 +213,7 @@ impl Refusal {
 
     /// 503: no snapshot is in force yet.
     pub(super) fn no_snapshot() -> Self {
-        Self::unavailable("no_snapshot", "no policies are in force yet")
+        Self::unavailable(Code::NoSnapshot, "no policies are in force yet")
     }
 
     /// What is left of the request is not worth reading, so the connection ends with the answer.
@@ -164,7 +229,7 @@ impl Refusal {
         // Two strings always have a JSON text, so this cannot come back here through `json`.
         let body = ErrorBody {
             error: ErrorDetail {
-                code: self.code,
+                code: self.code.as_str(),
                 message: &self.message,
             },
         };
@@ -185,4 +250,21 @@ struct ErrorBody<'a> {
 struct ErrorDetail<'a> {
     code: &'static str,
     message: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_lists_every_code() {
+        let contract: serde_json::Value =
+            serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let listed = &contract["components"]["schemas"]["Error"]["properties"]["error"];
+        let codes = Code::ALL.map(Code::as_str);
+        assert_eq!(
+            listed["properties"]["code"]["enum"],
+            serde_json::json!(codes)
+        );
+    }
 }

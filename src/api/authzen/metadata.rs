@@ -10,7 +10,7 @@ use hyper::{
 };
 use serde::Serialize;
 
-use crate::api::reply::{self, Refusal, Reply};
+use crate::api::reply::{self, Code, Refusal, Reply};
 
 const WELL_KNOWN: &str = "/.well-known/authzen-configuration";
 /// The document changes only with the command line; an hour keeps a moved PDP findable.
@@ -117,7 +117,7 @@ fn of_host(headers: &HeaderMap) -> Result<Bytes, Refusal> {
         .get(HOST)
         .and_then(|host| Authority::try_from(host.as_bytes()).ok())
         .filter(|authority| !authority.as_str().contains('@'))
-        .ok_or_else(|| Refusal::bad("invalid_host", "the Host header names no host"))?;
+        .ok_or_else(|| Refusal::bad(Code::InvalidHost, "the Host header names no host"))?;
     document(&format!("http://{authority}")).map_err(|error| {
         tracing::error!(%error, "could not write the metadata: {error}");
         Refusal::internal()
