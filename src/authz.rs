@@ -12,6 +12,7 @@ mod engine;
 mod finding;
 mod hierarchy;
 mod index;
+mod inline;
 mod json;
 mod matrix;
 mod nesting;

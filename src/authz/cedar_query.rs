@@ -6,14 +6,12 @@ use super::{
     Json, Query, Snapshot,
     engine::{self, Entity, Uid},
     hierarchy,
+    inline::{Inline, MAX_ENTITIES},
     query::Evaluation,
     schema,
-    slice::Inline,
+    slice::Given,
     uids,
 };
-
-/// How many entities one call may bring along.
-const MAX_ENTITIES: usize = 1_000;
 
 /// A Cedar-shaped question: entity uids in Cedar's syntax.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +28,7 @@ pub struct CedarQuery<'a> {
 
 /// Entities that came with a Cedar-shaped call, parsed and checked once for all its queries.
 #[derive(Debug)]
-pub struct CedarEntities(Inline);
+pub struct CedarEntities(Given);
 
 /// Why a Cedar-shaped question cannot be asked. The message says where and what.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +68,8 @@ impl CedarEntities {
                     .map_err(|why| BadQuery::Entities(format!("`{key}[{index}]`: {why}")))?;
             }
         }
-        let inline = checked(snapshot, &inline).map_err(BadQuery::Entities)?;
-        Ok(Self(inline))
+        let given = checked(snapshot, &inline).map_err(BadQuery::Entities)?;
+        Ok(Self(given))
     }
 }
 
@@ -114,12 +112,12 @@ impl CedarQuery<'_> {
 
 fn ask(
     snapshot: &Snapshot,
-    inline: &Inline,
+    given: &Given,
     action: &EntityUid,
     roots: Vec<Uid>,
     request: Request,
 ) -> Query {
-    match snapshot.sees(inline, Some(action), roots) {
+    match snapshot.sees(given, Some(action), roots) {
         Ok(entities) => Query::new(
             snapshot,
             action,
@@ -148,40 +146,43 @@ fn insert(snapshot: &Snapshot, inline: &mut Inline, json: &Json<'_>) -> Result<(
     }
 }
 
-/// The same entities with the parents their attributes name, checked against schema and store.
-fn checked(snapshot: &Snapshot, inline: &Inline) -> Result<Inline, String> {
+/// The entities with the parents their attributes name, closed, checked against schema and store.
+fn checked(snapshot: &Snapshot, inline: &Inline) -> Result<Given, String> {
     let stored = snapshot.stored();
-    let mut with_parents = Inline::new(inline.replaces());
+    let mut adopted = Inline::new(inline.replaces());
     for entity in inline.iter() {
-        let mut entity = entity.clone();
-        let entity_type = snapshot
-            .schema()
-            .and_then(|schema| schema.core_type_of(entity.uid()));
-        if let Some(entity_type) = entity_type {
-            let original = inline.get(entity.uid()).unwrap_or(&entity);
+        let mut with_parents = entity.clone();
+        let schema = snapshot.schema();
+        if let Some(entity_type) = schema.and_then(|schema| schema.core_type_of(entity.uid())) {
             let lookup = |uid: &Uid| inline.lookup(stored, uid);
-            let parents = hierarchy::computed_parents(original, entity_type, &lookup);
-            hierarchy::adopt(&mut entity, &parents, entity_type)?;
+            let parents = hierarchy::computed_parents(entity, entity_type, &lookup);
+            hierarchy::adopt(&mut with_parents, &parents, entity_type)?;
         }
-        with_parents.insert(entity);
+        adopted.insert(with_parents);
     }
-    for entity in with_parents.iter() {
-        let closed = with_parents.closed(stored, entity)?;
+    let entities: Vec<Entity> = adopted.iter().cloned().collect();
+    let given = Given::new(adopted, stored)?;
+    for entity in &entities {
         if let Some(schema) = snapshot.schema() {
-            engine::conforms(&closed, &schema.cedar)?;
+            // An action must have the ancestors the schema gives it; of others the direct parents
+            // are checked, as Cedar does.
+            if entity.uid().is_action() {
+                engine::conforms(&given.closed(stored, entity), &schema.cedar)?;
+            } else {
+                engine::conforms(entity, &schema.cedar)?;
+            }
         }
-        if !inline.replaces() {
-            unchanged(&closed, stored.get(closed.uid()).map(AsRef::as_ref))?;
+        let kept = stored.get(entity.uid()).filter(|_| !inline.replaces());
+        if let Some(kept) = kept {
+            unchanged(&given.closed(stored, entity), kept)?;
         }
     }
-    Ok(with_parents)
+    Ok(given)
 }
 
-fn unchanged(entity: &Entity, stored: Option<&Entity>) -> Result<(), String> {
-    match stored {
-        Some(stored) if !stored.deep_eq(entity) => {
-            Err(format!("`{}` is stored with other content", entity.uid()))
-        }
-        _ => Ok(()),
+fn unchanged(entity: &Entity, stored: &Entity) -> Result<(), String> {
+    if stored.deep_eq(entity) {
+        return Ok(());
     }
+    Err(format!("`{}` is stored with other content", entity.uid()))
 }

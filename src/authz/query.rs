@@ -6,8 +6,9 @@ use super::{
     Json, Object, Snapshot, coerce,
     engine::{self, Uid},
     hierarchy,
+    inline::{Inline, MAX_ENTITIES},
     schema::{self, Shape},
-    slice::Inline,
+    slice::Given,
     uids,
 };
 
@@ -108,7 +109,13 @@ impl Query {
             return Self::denied(reading.diagnostics);
         };
         let context = reading.context(&action, raw);
-        reading.properties();
+        let context = match reading.properties() {
+            Ok(()) => context,
+            Err(why) => {
+                reading.diagnostics.push(why);
+                None
+            }
+        };
         let Some(context) = context else {
             return Self::new(snapshot, &action, None, reading.diagnostics);
         };
@@ -258,10 +265,15 @@ impl<'s, 'a> Reading<'s, 'a> {
     }
 
     /// Reads the properties of all entities named so far, and of those they name in turn.
-    fn properties(&mut self) {
+    fn properties(&mut self) -> Result<(), String> {
         let mut next = 0;
         while let Some((uid, properties)) = self.pending.get(next).cloned() {
             next += 1;
+            if self.inline.len() >= MAX_ENTITIES {
+                return Err(format!(
+                    "more than {MAX_ENTITIES} entities with properties: denied"
+                ));
+            }
             if schema::is_held(self.snapshot.schema(), engine::uid(&uid)) {
                 let note =
                     format!("properties of `{uid}` are ignored: only the store speaks for it");
@@ -278,6 +290,7 @@ impl<'s, 'a> Reading<'s, 'a> {
             }
         }
         self.adopt();
+        Ok(())
     }
 
     fn attributes(
@@ -345,7 +358,9 @@ impl<'s, 'a> Reading<'s, 'a> {
         let roots: Vec<Uid> = scope.chain(mentioned).collect();
         let snapshot = self.snapshot;
         let action = request.action().cloned();
-        let evaluation = match snapshot.sees(&self.inline, action.as_ref(), roots) {
+        let given = Given::new(std::mem::take(&mut self.inline), snapshot.stored());
+        let sees = given.and_then(|given| snapshot.sees(&given, action.as_ref(), roots));
+        let evaluation = match sees {
             Ok(entities) => Some(Evaluation { request, entities }),
             Err(why) => {
                 self.diagnostics.push(why);

@@ -1,27 +1,21 @@
 //! The entities one question can reach: what it brought along, beside what is stored.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::Entities;
 
 use super::{
     engine::{self, Entity, Uid},
+    inline::{Above, Inline},
     schema::{self, SchemaModel},
     stored::StoredEntities,
 };
 
-/// How many levels of parents a question may bring along.
-pub(super) const MAX_PARENT_DEPTH: usize = 64;
-
-/// Entities that came with a question, each with its direct parents.
+/// Entities that came with a question, closed.
 #[derive(Debug, Default)]
-pub(super) struct Inline {
-    by_uid: HashMap<Uid, Entity>,
-    /// They stand in the store's place instead of beside it.
-    replaces: bool,
+pub(super) struct Given {
+    inline: Inline,
+    above: Above,
 }
 
 /// What a question sees.
@@ -50,92 +44,19 @@ impl NamedBy {
     }
 }
 
-impl Inline {
-    pub(super) fn new(replaces: bool) -> Self {
-        Self {
-            by_uid: HashMap::new(),
-            replaces,
-        }
-    }
-
-    /// Whether they stand in the store's place.
-    pub(super) fn replaces(&self) -> bool {
-        self.replaces
+impl Given {
+    /// Closes the entities of a question.
+    ///
+    /// # Errors
+    /// A cycle, or parents too deep.
+    pub(super) fn new(inline: Inline, stored: &StoredEntities) -> Result<Self, String> {
+        let above = Above::of(&inline, stored)?;
+        Ok(Self { inline, above })
     }
 
     /// Whether the store alone answers.
     pub(super) fn is_nothing(&self) -> bool {
-        self.by_uid.is_empty() && !self.replaces
-    }
-
-    pub(super) fn get(&self, uid: &Uid) -> Option<&Entity> {
-        self.by_uid.get(uid)
-    }
-
-    pub(super) fn insert(&mut self, entity: Entity) {
-        self.by_uid.insert(entity.uid().clone(), entity);
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entity> {
-        self.by_uid.values()
-    }
-
-    /// The entity as the question sees it.
-    pub(super) fn lookup<'a>(
-        &'a self,
-        stored: &'a StoredEntities,
-        uid: &Uid,
-    ) -> Option<&'a Entity> {
-        self.by_uid.get(uid).or_else(|| self.stored(stored, uid))
-    }
-
-    fn stored<'a>(&self, stored: &'a StoredEntities, uid: &Uid) -> Option<&'a Entity> {
-        let entity = if self.replaces { None } else { stored.get(uid) };
-        entity.or_else(|| stored.action(uid)).map(Arc::as_ref)
-    }
-
-    /// Everything above an entity.
-    ///
-    /// # Errors
-    /// It is its own ancestor, or its parents are more than [`MAX_PARENT_DEPTH`] levels deep.
-    pub(super) fn ancestors(
-        &self,
-        stored: &StoredEntities,
-        entity: &Entity,
-    ) -> Result<HashSet<Uid>, String> {
-        let mut above: HashSet<Uid> = HashSet::new();
-        let mut level: Vec<Uid> = entity.parents().cloned().collect();
-        let mut depth = 0;
-        while !level.is_empty() {
-            depth += 1;
-            if depth > MAX_PARENT_DEPTH {
-                return Err(format!(
-                    "the parents of `{}` are more than {MAX_PARENT_DEPTH} levels deep",
-                    entity.uid()
-                ));
-            }
-            let mut next = Vec::new();
-            for uid in level {
-                if &uid == entity.uid() {
-                    return Err(format!("`{uid}` is its own ancestor"));
-                }
-                if !above.insert(uid.clone()) {
-                    continue;
-                }
-                match self.by_uid.get(&uid) {
-                    Some(inline) => next.extend(inline.parents().cloned()),
-                    // Closed, but a parent that nobody stored may have come with the question.
-                    None => next.extend(
-                        self.stored(stored, &uid)
-                            .into_iter()
-                            .flat_map(Entity::ancestors)
-                            .cloned(),
-                    ),
-                }
-            }
-            level = next;
-        }
-        Ok(above)
+        self.inline.is_nothing()
     }
 
     /// Collects what can be reached from `roots` through attributes and tags.
@@ -156,27 +77,25 @@ impl Inline {
         let from_question = roots.into_iter().map(|uid| (uid, NamedBy::Question));
         let mut queue: Vec<(Uid, NamedBy)> = from_policies.chain(from_question).collect();
         while let Some((uid, named_by)) = queue.pop() {
-            let inline = self.by_uid.get(&uid);
-            let kept = if inline.is_some() {
-                None
-            } else {
-                self.shared(stored, &uid)
-            };
-            if inline.is_none() && kept.is_none() && named_by.counts_as_missing(schema, &uid) {
-                missing = missing.max(Some(uid.clone()));
-            }
-            if !seen.insert(uid) {
+            if self.inline.lookup(stored, &uid).is_none() {
+                if named_by.counts_as_missing(schema, &uid) {
+                    missing = missing.max(Some(uid));
+                }
                 continue;
             }
-            if let Some(inline) = inline {
-                let mentioned = engine::mentioned(inline).into_iter();
-                queue.extend(mentioned.map(|uid| (uid, NamedBy::Question)));
-                reached.push(Arc::new(self.closed(stored, inline)?));
-            } else if let Some(kept) = kept {
-                let mentioned = engine::mentioned(&kept).into_iter();
-                queue.extend(mentioned.map(|uid| (uid, NamedBy::Store)));
-                reached.push(kept);
+            if !seen.insert(uid.clone()) {
+                continue;
             }
+            let (entity, next) = match self.inline.get(&uid) {
+                Some(inline) => (self.closed(stored, inline), NamedBy::Question),
+                None => match self.shared(stored, &uid) {
+                    Some(kept) => (kept, NamedBy::Store),
+                    None => continue,
+                },
+            };
+            let mentioned = engine::mentioned(&entity).into_iter();
+            queue.extend(mentioned.map(|uid| (uid, next)));
+            reached.push(entity);
         }
         Ok(Slice {
             entities: engine::view(reached)?,
@@ -184,28 +103,34 @@ impl Inline {
         })
     }
 
-    /// A stored entity, as the question sees it.
-    fn shared(&self, stored: &StoredEntities, uid: &Uid) -> Option<Arc<Entity>> {
-        let kept = if self.replaces { None } else { stored.get(uid) };
-        let entity = kept.or_else(|| stored.action(uid))?;
-        let grows = |above: &Uid| self.by_uid.contains_key(above) && stored.get(above).is_none();
-        if entity.ancestors().any(grows) {
-            return self.closed(stored, entity).ok().map(Arc::new);
-        }
-        Some(Arc::clone(entity))
-    }
-
-    /// An entity with all its ancestors.
-    pub(super) fn closed(
-        &self,
-        stored: &StoredEntities,
-        entity: &Entity,
-    ) -> Result<Entity, String> {
+    /// An entity that came along, with all its ancestors.
+    pub(super) fn closed(&self, stored: &StoredEntities, entity: &Entity) -> Arc<Entity> {
         let mut closed = entity.clone();
         closed.remove_all_indirect_ancestors();
-        for ancestor in self.ancestors(stored, entity)? {
+        for ancestor in self.above.ancestors(entity.uid(), &self.inline, stored) {
             closed.add_indirect_ancestor(ancestor);
         }
-        Ok(closed)
+        Arc::new(closed)
+    }
+
+    /// A stored entity, as the question sees it.
+    fn shared(&self, stored: &StoredEntities, uid: &Uid) -> Option<Arc<Entity>> {
+        let kept = if self.inline.replaces() {
+            None
+        } else {
+            stored.get(uid)
+        };
+        let entity = kept.or_else(|| stored.action(uid))?;
+        let grown = self.inline.grown_parents(stored, uid);
+        if grown.is_empty() {
+            return Some(Arc::clone(entity));
+        }
+        let mut entity = Entity::clone(entity);
+        for parent in grown {
+            for ancestor in self.above.ancestors(&parent, &self.inline, stored) {
+                entity.add_indirect_ancestor(ancestor);
+            }
+        }
+        Some(Arc::new(entity))
     }
 }

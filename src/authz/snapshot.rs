@@ -16,7 +16,7 @@ use super::{
     policies::Policies,
     query,
     schema::{self, SchemaModel},
-    slice::Inline,
+    slice::Given,
     stored::StoredEntities,
     uids,
 };
@@ -182,11 +182,11 @@ impl Snapshot {
     /// for, and the store does not have it; or what it brought along cannot be put together.
     pub(super) fn sees(
         &self,
-        inline: &Inline,
+        given: &Given,
         action: Option<&EntityUid>,
         roots: Vec<Uid>,
     ) -> Result<Option<Entities>, String> {
-        if inline.is_nothing() {
+        if given.is_nothing() {
             for uid in &roots {
                 let absent = || self.stored.get(uid).is_none() && self.is_held(uid);
                 if let Some(missing) = self.stored.missing_behind(uid) {
@@ -203,7 +203,7 @@ impl Snapshot {
         let roots = roots
             .into_iter()
             .chain(action.map(|action| engine::uid(action).clone()));
-        let slice = inline.slice(&self.stored, self.schema.as_ref(), roots, literals)?;
+        let slice = given.slice(&self.stored, self.schema.as_ref(), roots, literals)?;
         match slice.missing {
             Some(missing) => Err(query::not_stored(&missing)),
             None => Ok(Some(slice.entities)),

@@ -27,6 +27,8 @@ pub(super) struct StoredEntities {
     actions: HashMap<Uid, Arc<Entity>>,
     /// Everything, for questions that bring nothing along.
     view: Entities,
+    /// Parents that nobody stored.
+    dangling_parents: HashSet<Uid>,
     /// Stored entities from which a policy could reach one that should be stored and is not, with
     /// the missing one.
     dangling: HashMap<Uid, Uid>,
@@ -129,11 +131,17 @@ impl StoredEntities {
         // Uids are unique here, so there is nothing the view could refuse.
         let view = engine::view(all).unwrap_or_default();
         let dangling = dangling(&by_uid, schema);
+        let above = by_uid.values().flat_map(|entity| entity.ancestors());
+        let dangling_parents = above
+            .filter(|uid| !by_uid.contains_key(*uid))
+            .cloned()
+            .collect();
         Self {
             by_uid,
             by_type,
             actions,
             view,
+            dangling_parents,
             dangling,
         }
     }
@@ -161,6 +169,11 @@ impl StoredEntities {
     /// What is missing behind a stored entity, if something is.
     pub(super) fn missing_behind(&self, uid: &Uid) -> Option<&Uid> {
         self.dangling.get(uid)
+    }
+
+    /// Whether this is a parent of a stored entity and nobody stored it.
+    pub(super) fn is_dangling_parent(&self, uid: &Uid) -> bool {
+        self.dangling_parents.contains(uid)
     }
 
     /// How many are stored, action entities not counted.
