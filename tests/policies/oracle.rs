@@ -1,0 +1,231 @@
+//! Every cell of both tables, in every situation, in every edition.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    thread,
+};
+
+use palisade::authz::{Answer, Decision, Outcome, Snapshot, Sources};
+
+use crate::{
+    editions::{Edition, compile, golden},
+    expected::expected,
+    model::{Role, Situation},
+    question::Question,
+    situations::situations,
+    tables::{Cell, Key, cells, questions},
+    world::World,
+};
+
+/// Every situation with its question, and the data they are all asked about.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) world: World,
+    pub(crate) situations: Vec<(Situation, Question)>,
+}
+
+impl Asked {
+    pub(crate) fn everything() -> Self {
+        let mut world = World::default();
+        let mut asked = Vec::new();
+        for (action, resource_type) in questions() {
+            let action: &'static str = Box::leak(action.into_boxed_str());
+            let all: BTreeSet<Situation> = situations(action, &resource_type).into_iter().collect();
+            for situation in all {
+                let question = Question::of(&situation, &mut world);
+                asked.push((situation, question));
+            }
+        }
+        Self {
+            world,
+            situations: asked,
+        }
+    }
+}
+
+/// The cell a situation belongs to; a member without a role is in none, and never permitted.
+pub(crate) fn scope_of<'c>(cells: &'c BTreeMap<Key, Cell>, situation: &Situation) -> &'c str {
+    let cell = cells.get(&key_of(situation));
+    match cell {
+        Some(cell) => &cell.scope,
+        None => {
+            assert_eq!(
+                situation.effective_role(),
+                Role::None,
+                "no cell for: {situation}"
+            );
+            "never"
+        }
+    }
+}
+
+fn key_of(situation: &Situation) -> Key {
+    let resource_type = situation.resource.type_name().to_owned();
+    (
+        situation.action.to_owned(),
+        resource_type,
+        situation.effective_role(),
+    )
+}
+
+/// What was seen of a cell.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    permits: usize,
+    denies: usize,
+}
+
+/// What was seen of an edition.
+#[derive(Default)]
+struct Walk {
+    cells: BTreeMap<Key, Seen>,
+    determining: BTreeSet<String>,
+    failures: Vec<String>,
+}
+
+impl Walk {
+    fn of(edition: Edition, snapshot: &Snapshot, asked: &[(Situation, Question)]) -> Self {
+        let mut walk = Self::default();
+        let cells = cells(edition);
+        for (index, (situation, question)) in asked.iter().enumerate() {
+            let expected = expected(edition, scope_of(&cells, situation), situation);
+            let answer = question.ask(snapshot);
+            walk.check(edition, situation, expected, &answer, "");
+            // Both ways in lead to one decision; a part shows it, and it is the slower part.
+            if index % 4 == 0 {
+                let other = question.ask_with_properties(snapshot);
+                walk.check(
+                    edition,
+                    situation,
+                    expected,
+                    &other,
+                    " (asked with properties)",
+                );
+            }
+            walk.determining.extend(answer.policies);
+            let seen = walk.cells.entry(key_of(situation)).or_default();
+            match expected {
+                true => seen.permits += 1,
+                false => seen.denies += 1,
+            }
+        }
+        walk
+    }
+
+    fn check(
+        &mut self,
+        edition: Edition,
+        situation: &Situation,
+        expected: bool,
+        answer: &Answer,
+        how: &str,
+    ) {
+        let got = answer.decision() == Decision::Allow;
+        let is_error = answer.outcome == Outcome::Error || !answer.errors.is_empty();
+        if got == expected && !is_error && answer.diagnostics.is_empty() {
+            return;
+        }
+        let word = |permit| if permit { "permit" } else { "deny" };
+        self.failures.push(format!(
+            "{}{how}: {situation}\n  expected {}, got {} by {:?}; errors {:?}; diagnostics {:?}",
+            edition.name(),
+            word(expected),
+            word(got),
+            answer.policies,
+            answer.errors,
+            answer.diagnostics,
+        ));
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (key, seen) in other.cells {
+            let sum = self.cells.entry(key).or_default();
+            sum.permits += seen.permits;
+            sum.denies += seen.denies;
+        }
+        self.determining.extend(other.determining);
+        self.failures.extend(other.failures);
+    }
+}
+
+/// Walks all situations of an edition on two threads.
+fn walk(edition: Edition, snapshot: &Snapshot, asked: &Asked) -> Walk {
+    let (first, second) = asked.situations.split_at(asked.situations.len() / 2);
+    let mut walk = thread::scope(|scope| {
+        let second = scope.spawn(|| Walk::of(edition, snapshot, second));
+        let mut walk = Walk::of(edition, snapshot, first);
+        walk.merge(second.join().unwrap());
+        walk
+    });
+    walk.failures.sort();
+    walk
+}
+
+#[test]
+fn every_cell_of_the_table_is_decided_as_printed() {
+    let asked = Asked::everything();
+    let mut coverage = String::new();
+    let (mut policies, mut determining) = (BTreeSet::new(), BTreeSet::new());
+    for edition in Edition::ALL {
+        let snapshot = compile(&Sources {
+            entities: vec![asked.world.source()],
+            ..edition.sources()
+        });
+        let walk = walk(edition, &snapshot, &asked);
+        let shown: Vec<&String> = walk.failures.iter().take(10).collect();
+        assert!(
+            shown.is_empty(),
+            "{} wrong: {shown:#?}",
+            walk.failures.len()
+        );
+        every_cell_is_exercised(edition, &walk);
+        describe(edition, &walk, asked.situations.len(), &mut coverage);
+        policies.extend(snapshot.policies().iter().map(|policy| policy.id.clone()));
+        determining.extend(walk.determining);
+    }
+    // An overlay may take every say from a policy of the base; then it has it in the base edition.
+    every_policy_decides_something(&policies, &determining);
+    golden("oracle-coverage.txt", &coverage);
+}
+
+fn every_cell_is_exercised(edition: Edition, walk: &Walk) {
+    for (key, cell) in cells(edition) {
+        let Seen { permits, denies } = walk.cells.get(&key).copied().unwrap_or_default();
+        let name = edition.name();
+        assert!(denies > 0, "{name}: nothing is denied in {key:?}");
+        // The Owner's transfer has no cell that permits, nor has any other `never`.
+        assert_eq!(
+            permits > 0,
+            cell.scope != "never",
+            "{name}: {permits} permits in {key:?}, {cell:?}"
+        );
+    }
+}
+
+fn every_policy_decides_something(policies: &BTreeSet<String>, determining: &BTreeSet<String>) {
+    let idle: Vec<&String> = policies.difference(determining).collect();
+    assert!(idle.is_empty(), "policies that never decide: {idle:?}");
+}
+
+fn describe(edition: Edition, walk: &Walk, situations: usize, out: &mut String) {
+    let cells = cells(edition);
+    writeln!(
+        out,
+        "{}: {} cells, {situations} situations",
+        edition.name(),
+        cells.len()
+    )
+    .unwrap();
+    let mut lines: Vec<String> = Vec::new();
+    for (key, cell) in &cells {
+        let Seen { permits, denies } = walk.cells.get(key).copied().unwrap_or_default();
+        let (action, resource_type, role) = key;
+        let (row, scope, role) = (&cell.row, &cell.scope, role.column());
+        lines.push(format!(
+            "{row} {action} {resource_type} {role}: {scope}: {permits} permits, {denies} denies"
+        ));
+    }
+    lines.sort();
+    writeln!(out, "{}\n", lines.join("\n")).unwrap();
+}
