@@ -375,55 +375,56 @@ fn contexts(action: &str, base: Base) -> Vec<Context> {
 
 /// Whose role inside the project is set, and to what: members of every kind, and strangers to it.
 fn project_roles(action: &'static str) -> Vec<Situation> {
+    let project_role = |person, place, member, new_role| Situation {
+        action,
+        person,
+        resource: Resource::Project,
+        place,
+        work: IDLE,
+        context: Context::ProjectRole(member, new_role),
+    };
+    let ordinary = Place::PLAIN;
+    let own = Place {
+        relation: Relation::Workspace,
+        sandbox: Sandbox::Own,
+        ..ordinary
+    };
+    let others = Place {
+        sandbox: Sandbox::Others,
+        ..ordinary
+    };
+    let foreign = Place {
+        home: false,
+        ..ordinary
+    };
     let mut situations = Vec::new();
-    for person in Role::ALL.map(Person::active).into_iter().chain(inactive()) {
-        for guest in Role::ALL {
+    for person in Role::ALL.map(Person::active) {
+        for role in Role::ALL {
+            let guest = Someone::Colleague(role, Status::Active);
             for via in [Via::Nothing, Via::Project, Via::Workspace] {
-                for sandbox in [Sandbox::No, Sandbox::Own, Sandbox::Others] {
-                    for home in [true, false] {
-                        let member = Someone::Colleague(guest, Status::Active);
-                        let relation = if sandbox == Sandbox::Own {
-                            Relation::Workspace
-                        } else {
-                            Relation::Stranger
-                        };
-                        let place = Place {
-                            home,
-                            relation,
-                            sandbox,
-                            guest: Some((guest, via)),
-                            ..Place::PLAIN
-                        };
-                        for new_role in ["annotator", "reviewer", "inherit"] {
-                            let context = Context::ProjectRole(member, new_role);
-                            let resource = Resource::Project;
-                            situations.push(Situation {
-                                action,
-                                person,
-                                resource,
-                                place,
-                                work: IDLE,
-                                context,
-                            });
-                        }
+                for place in [ordinary, own, others, foreign] {
+                    let place = Place {
+                        guest: Some((role, via)),
+                        ..place
+                    };
+                    for new_role in ["annotator", "reviewer", "inherit"] {
+                        situations.push(project_role(person, place, guest, new_role));
                     }
                 }
             }
         }
+    }
+    for person in Role::ALL.map(Person::active).into_iter().chain(inactive()) {
         let place = Place {
             guest: Some((Role::Annotator, Via::Project)),
-            ..Place::PLAIN
+            ..ordinary
         };
-        for member in [Someone::Myself, Someone::Foreigner(Role::Annotator)] {
-            let context = Context::ProjectRole(member, "reviewer");
-            situations.push(Situation {
-                action,
-                person,
-                resource: Resource::Project,
-                place,
-                work: IDLE,
-                context,
-            });
+        for member in [
+            COLLEAGUE,
+            Someone::Myself,
+            Someone::Foreigner(Role::Annotator),
+        ] {
+            situations.push(project_role(person, place, member, "reviewer"));
         }
     }
     situations
