@@ -39,6 +39,11 @@ impl Edition {
         }
     }
 
+    /// Whether its cells for an action may differ from those of the edition it is checked against.
+    pub(crate) fn is_walked(self, action: &str) -> bool {
+        self != Self::ByProse || action == "org.page.view"
+    }
+
     /// Its policy files, in reading order.
     pub(crate) fn policies(self) -> Vec<SourceFile> {
         let mut folders = strings(&self.manifest()["policies"]);

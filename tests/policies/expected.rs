@@ -271,8 +271,10 @@ fn single_rules(situation: &Situation) -> bool {
         ("workspace.delete", _) => place.empty,
         (_, Context::Duplicate(_, mode, true)) => mode == "settings_data_annotations",
         (_, Context::ProjectRole(member, _)) => {
-            let is_guest = |role| matches!(place.guest, Some((guest, Via::Project | Via::Workspace)) if guest == role);
-            matches!(member, Someone::Colleague(role, _) if role.can_be_overridden() && is_guest(role))
+            let is_member = place
+                .guest
+                .is_some_and(|(guest, via)| guest == member && via != Via::Nothing);
+            matches!(member, Someone::Colleague(role, _) if role.can_be_overridden()) && is_member
         }
         _ => true,
     }

@@ -21,6 +21,8 @@ mod mutation;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod question;
 #[cfg(test)]
 mod situations;

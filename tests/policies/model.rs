@@ -148,8 +148,8 @@ pub(crate) struct Place {
     pub(crate) auto: bool,
     /// Annotators may see their own data.
     pub(crate) setting: bool,
-    /// A colleague's role in the organization, and how they are a member.
-    pub(crate) guest: Option<(Role, Via)>,
+    /// Somebody else, and how they are a member.
+    pub(crate) guest: Option<(Someone, Via)>,
 }
 
 impl Place {

@@ -61,7 +61,11 @@ fn every_mutated_policy_makes_some_cell_fail() {
         bench.tally(&baseline, &own, &mut tally);
     }
     let killed = tally.total - tally.survivors.len();
-    eprintln!("mutation score: {killed}/{}", tally.total);
+    let survivors = tally.survivors.len();
+    eprintln!(
+        "mutation score: {killed}/{}; {survivors} survive",
+        tally.total
+    );
     let listed = listed_survivors();
     let lines = |of: Vec<&(String, String)>| {
         let lines: Vec<String> = of

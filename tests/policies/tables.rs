@@ -67,6 +67,8 @@ pub(crate) struct TableLine {
     pub(crate) resource_type: String,
     pub(crate) role: Role,
     pub(crate) scope: String,
+    /// The lines it rests on, as `002:L52`, separated by `;`.
+    pub(crate) sources: String,
 }
 
 /// A line of `actions-without-row.csv`.
@@ -89,6 +91,7 @@ pub(crate) fn table() -> Vec<TableLine> {
         resource_type: get("resource_type"),
         role: role(&get("role")),
         scope: get("scope"),
+        sources: get("seed_ref"),
     };
     lines("table.csv", line)
 }

@@ -137,8 +137,8 @@ impl World {
         if place.relation == Relation::Workspace {
             self.join(&me, &members);
         }
-        if let Some((role, Via::Workspace)) = place.guest {
-            let guest = self.member(person, place.home, "colleague-", role, Status::Active);
+        if let Some((guest, Via::Workspace)) = place.guest {
+            let guest = self.someone(person, guest);
             self.join(&guest, &members);
         }
         let parent = json!({ "type": "Organization", "id": organization });
@@ -207,8 +207,8 @@ impl World {
             let raised = role == Role::Reviewer;
             self.join(&me, if raised { &as_reviewer } else { &as_annotator });
         }
-        if let Some((role, Via::Project)) = place.guest {
-            let guest = self.member(person, place.home, "colleague-", role, Status::Active);
+        if let Some((guest, Via::Project)) = place.guest {
+            let guest = self.someone(person, guest);
             self.join(&guest, &members);
         }
         let parent = json!({ "type": "Workspace", "id": workspace });
