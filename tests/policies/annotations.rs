@@ -194,3 +194,18 @@ fn every_action_and_type_has_a_cell_for_every_role() {
         assert_eq!(cells.len(), questions().len() * 5, "{}", edition.name());
     }
 }
+
+/// Every overlay is independent of the others.
+#[test]
+fn overlays_may_be_compiled_together() {
+    let mut sources = Edition::Enterprise.sources();
+    for edition in Edition::ALL {
+        for file in edition.policies() {
+            if !sources.policies.contains(&file) {
+                sources.policies.push(file);
+            }
+        }
+    }
+    let base = compile(&Edition::Enterprise.sources()).counts().policies;
+    assert!(compile(&sources).counts().policies > base);
+}

@@ -16,6 +16,7 @@ pub(crate) fn expected(edition: Edition, scope: &str, situation: &Situation) -> 
 /// The scope words of section 2, and the compound ones of the actions without a row.
 fn in_scope(scope: &str, situation: &Situation) -> bool {
     let Situation {
+        action,
         person,
         resource,
         place,
@@ -41,11 +42,15 @@ fn in_scope(scope: &str, situation: &Situation) -> bool {
         }
         "assigned" => is_assigned(situation),
         "setting_own" => {
-            let own = match resource {
-                Resource::Task if place.auto => work.labeled,
-                Resource::Task => work.annotator,
-                Resource::Annotation => work.author,
-                _ => panic!("`setting_own` on {resource:?}"),
+            let own = if resource == Resource::Annotation {
+                work.author
+            } else {
+                assert_eq!(resource, Resource::Task, "`setting_own` of {action}");
+                if place.auto {
+                    work.labeled
+                } else {
+                    work.annotator
+                }
             };
             is_member(resource, place) && place.setting && own
         }
@@ -60,12 +65,7 @@ fn in_scope(scope: &str, situation: &Situation) -> bool {
 
 /// The subject of the resource is the person.
 fn is_own(resource: Resource) -> bool {
-    match resource {
-        Resource::Member(subject) | Resource::MemberReport(subject, _) => {
-            subject == Someone::Myself
-        }
-        _ => panic!("`own` on {resource:?}"),
-    }
+    resource == Resource::Member(Someone::Myself) || is_own_report(resource)
 }
 
 /// C26: wherever a report is in some scope, the one about oneself is.
@@ -241,9 +241,12 @@ fn owner_stays(situation: &Situation) -> bool {
         context,
         ..
     } = *situation;
-    let target = match resource {
-        Resource::Member(Someone::Colleague(role, _) | Someone::Foreigner(role)) => role,
-        _ => person.role,
+    let target = if let Resource::Member(Someone::Colleague(role, _) | Someone::Foreigner(role)) =
+        resource
+    {
+        role
+    } else {
+        person.role
     };
     let gives = |role| context == Context::NewRole(role);
     match action {

@@ -329,9 +329,9 @@ impl fmt::Display for Situation {
                 write!(f, ", {word}")?;
             }
         }
-        match self.context {
-            Context::Empty => Ok(()),
-            context => write!(f, "; {context:?}"),
+        if self.context != Context::Empty {
+            write!(f, "; {:?}", self.context)?;
         }
+        Ok(())
     }
 }
