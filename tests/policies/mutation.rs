@@ -35,7 +35,7 @@ struct Baseline {
     policies: Vec<Policy>,
     expected: Vec<bool>,
     /// Permits and forbids that hold.
-    holding: Vec<BTreeSet<PolicyId>>,
+    holding: Vec<Vec<(PolicyId, Effect)>>,
 }
 
 /// What became of the mutants.
@@ -103,6 +103,22 @@ fn listed_survivors() -> BTreeSet<(String, String)> {
     listed
 }
 
+impl Baseline {
+    /// The decision, if instead of one policy another of this effect holds, or none does.
+    fn allowed(&self, index: usize, instead: Option<(&PolicyId, Option<Effect>)>) -> bool {
+        let (original, effect) = instead.unzip();
+        let others = self.holding[index]
+            .iter()
+            .filter(|(id, _)| Some(id) != original);
+        let mut held = others.map(|(_, effect)| *effect).chain(effect.flatten());
+        let mut permitted = false;
+        !held.any(|effect| {
+            permitted |= effect == Effect::Permit;
+            effect == Effect::Forbid
+        }) && permitted
+    }
+}
+
 impl Bench {
     fn new() -> Self {
         let asked = Asked::everything();
@@ -139,7 +155,7 @@ impl Bench {
     fn baseline(&self, edition: Edition) -> Baseline {
         let policies = policies(edition);
         let cells = cells(edition);
-        let mut holding = vec![BTreeSet::new(); self.requests.len()];
+        let mut holding = vec![Vec::new(); self.requests.len()];
         for (action, indexes) in &self.by_action {
             for effect in [Effect::Permit, Effect::Forbid] {
                 let relevant =
@@ -152,7 +168,8 @@ impl Bench {
                         response.diagnostics().errors().next().is_none(),
                         "{response:?}"
                     );
-                    holding[*index].extend(response.diagnostics().reason().cloned());
+                    let held = response.diagnostics().reason().cloned();
+                    holding[*index].extend(held.map(|id| (id, effect)));
                 }
             }
         }
@@ -160,11 +177,15 @@ impl Bench {
         let expected = situations
             .map(|(situation, _)| expected(edition, scope_of(&cells, situation), situation))
             .collect();
-        Baseline {
+        let baseline = Baseline {
             policies,
             expected,
             holding,
-        }
+        };
+        let wrong = |index: &usize| baseline.allowed(*index, None) != baseline.expected[*index];
+        let wrong = (0..self.requests.len()).filter(wrong).count();
+        assert_eq!(wrong, 0, "the policies are wrong before they are mutated");
+        baseline
     }
 
     /// Tries the mutants of these policies on two threads.
@@ -202,23 +223,14 @@ impl Bench {
             .iter()
             .filter(|(action, _)| is_about(original, action));
         let mut indexes = about.flat_map(|(_, indexes)| indexes);
-        let effects: BTreeMap<&PolicyId, Effect> = baseline
-            .policies
-            .iter()
-            .map(|policy| (policy.id(), policy.effect()))
-            .collect();
         indexes.any(|index| {
             let response = self.ask(*index, &alone);
             if response.diagnostics().errors().next().is_some() {
                 return true;
             }
             let holds = response.diagnostics().reason().next().is_some();
-            let others = baseline.holding[*index]
-                .iter()
-                .filter(|id| *id != original.id());
-            let mut held: Vec<Effect> = others.map(|id| effects[id]).collect();
-            held.extend(holds.then(|| mutant.policy.effect()));
-            let allowed = held.contains(&Effect::Permit) && !held.contains(&Effect::Forbid);
+            let effect = holds.then(|| mutant.policy.effect());
+            let allowed = baseline.allowed(*index, Some((original.id(), effect)));
             let caught = allowed != baseline.expected[*index];
             if caught {
                 self.confirm(*index, baseline, mutant);

@@ -45,19 +45,19 @@ impl Asked {
 }
 
 /// The cell a situation belongs to; a member without a role is in none, and never permitted.
-pub(crate) fn scope_of<'c>(cells: &'c BTreeMap<Key, Cell>, situation: &Situation) -> &'c str {
+pub(crate) fn cell_of<'c>(
+    cells: &'c BTreeMap<Key, Cell>,
+    situation: &Situation,
+) -> Option<&'c Cell> {
     let cell = cells.get(&key_of(situation));
-    match cell {
-        Some(cell) => &cell.scope,
-        None => {
-            assert_eq!(
-                situation.effective_role(),
-                Role::None,
-                "no cell for: {situation}"
-            );
-            "never"
-        }
-    }
+    let has_role = situation.effective_role() != Role::None;
+    assert_eq!(cell.is_some(), has_role, "no cell for: {situation}");
+    cell
+}
+
+/// The scope word of that cell.
+pub(crate) fn scope_of<'c>(cells: &'c BTreeMap<Key, Cell>, situation: &Situation) -> &'c str {
+    cell_of(cells, situation).map_or("never", |cell| &cell.scope)
 }
 
 fn key_of(situation: &Situation) -> Key {
@@ -92,18 +92,18 @@ impl Walk {
         for (index, (situation, question)) in asked.iter().filter(walked).enumerate() {
             let expected = expected(edition, scope_of(&cells, situation), situation);
             let answer = question.ask(snapshot);
-            walk.check(edition, situation, expected, &answer, "");
+            let mut wrong = deviation(expected, &answer).map(|why| ("", why));
             // Both ways in lead to one decision; a part shows it. 5 has no factor with the cycles of
             // facts and contexts in common, so that all of them get their turn.
-            if index % 5 == 0 {
+            if wrong.is_none() && index % 5 == 0 {
                 let other = question.ask_with_properties(snapshot);
-                walk.check(
-                    edition,
-                    situation,
-                    expected,
-                    &other,
-                    " (asked with properties)",
-                );
+                wrong = deviation(expected, &other).map(|why| (" with properties", why));
+            }
+            if let Some((how, why)) = wrong {
+                let row = cell_of(&cells, situation).map_or("-", |cell| &cell.row);
+                let (edition, role) = (edition.name(), situation.effective_role().column());
+                let failure = format!("{edition}, {row}, {role}{how}: {situation}\n  {why}");
+                walk.failures.push(failure);
             }
             walk.determining.extend(answer.policies);
             let seen = walk.cells.entry(key_of(situation)).or_default();
@@ -115,31 +115,6 @@ impl Walk {
         walk
     }
 
-    fn check(
-        &mut self,
-        edition: Edition,
-        situation: &Situation,
-        expected: bool,
-        answer: &Answer,
-        how: &str,
-    ) {
-        let got = answer.decision() == Decision::Allow;
-        let is_error = answer.outcome == Outcome::Error || !answer.errors.is_empty();
-        if got == expected && !is_error && answer.diagnostics.is_empty() {
-            return;
-        }
-        let word = |permit| if permit { "permit" } else { "deny" };
-        self.failures.push(format!(
-            "{}{how}: {situation}\n  expected {}, got {} by {:?}; errors {:?}; diagnostics {:?}",
-            edition.name(),
-            word(expected),
-            word(got),
-            answer.policies,
-            answer.errors,
-            answer.diagnostics,
-        ));
-    }
-
     fn merge(&mut self, other: Self) {
         for (key, seen) in other.cells {
             let sum = self.cells.entry(key).or_default();
@@ -149,6 +124,26 @@ impl Walk {
         self.determining.extend(other.determining);
         self.failures.extend(other.failures);
     }
+}
+
+/// How an answer is not the expected one. Errors and diagnostics are expected of none.
+fn deviation(expected: bool, answer: &Answer) -> Option<String> {
+    let got = answer.decision() == Decision::Allow;
+    let is_error = answer.outcome == Outcome::Error || !answer.errors.is_empty();
+    if got == expected && !is_error && answer.diagnostics.is_empty() {
+        return None;
+    }
+    let word = |permit| if permit { "permit" } else { "deny" };
+    let (expected, got) = (word(expected), word(got));
+    let Answer {
+        policies,
+        errors,
+        diagnostics,
+        ..
+    } = answer;
+    Some(format!(
+        "expected {expected}, got {got} by {policies:?}; errors {errors:?}; diagnostics {diagnostics:?}"
+    ))
 }
 
 /// Walks all situations of an edition on two threads.
