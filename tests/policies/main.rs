@@ -1,0 +1,32 @@
+//! The shipped policies against the table they were written from: every cell in every situation its
+//! scope calls for, and every mutated policy caught by some cell.
+//!
+//! What is expected is worked out here in plain Rust from the table's scope words, apart from the
+//! policies and their specification.
+
+#[cfg(test)]
+mod annotations;
+#[cfg(test)]
+mod conditions;
+#[cfg(test)]
+mod editions;
+#[cfg(test)]
+mod expected;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod mutants;
+#[cfg(test)]
+mod mutation;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod places;
+#[cfg(test)]
+mod question;
+#[cfg(test)]
+mod situations;
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod world;
