@@ -4,7 +4,7 @@ use palisade::authz::{
     Answer, Json, OnPolicyError, Outcome, RawAction, RawEntity, RawQuery, Snapshot, Sources,
 };
 
-use crate::{compiled, file, snapshot, sources};
+use crate::sources::{compiled, file, snapshot, sources};
 
 const SCHEMA: &str = r#"
 entity Level enum ["low", "high"];

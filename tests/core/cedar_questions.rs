@@ -2,7 +2,7 @@
 
 use palisade::authz::{Answer, BadQuery, CedarQuery, Json, OnPolicyError, Outcome, Snapshot};
 
-use crate::snapshot;
+use crate::sources::snapshot;
 
 const SCHEMA: &str = r#"
 @held("stored") entity User;

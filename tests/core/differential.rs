@@ -7,7 +7,7 @@ use palisade::authz::{CedarQuery, Decision, Json, OnPolicyError, Sources};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{compiled, file};
+use crate::sources::{compiled, file};
 
 const SCHEMA: &str = r#"
 entity Group in [Group];

@@ -2,7 +2,7 @@
 
 use palisade::authz::{Kind, SourceFile, Sources};
 
-use crate::{compiled, file, rejected, sources};
+use crate::sources::{compiled, file, rejected, sources};
 
 const SCHEMA: &str = "entity User = { level: Long };\nentity Doc;\naction read appliesTo { principal: [User], resource: [Doc] };\n";
 

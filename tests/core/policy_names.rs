@@ -2,7 +2,7 @@
 
 use palisade::authz::{OnPolicyError, Outcome, RawAction, RawEntity, RawQuery, Snapshot, Sources};
 
-use crate::{compiled, file, rejected, snapshot};
+use crate::sources::{compiled, file, rejected, snapshot};
 
 /// The determining policies of `User::"a"` doing `Action::"read"` on `Doc::"d"`.
 fn reasons(snapshot: &Snapshot) -> Vec<String> {

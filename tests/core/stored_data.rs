@@ -2,7 +2,7 @@
 
 use palisade::authz::{Kind, Sources};
 
-use crate::{file, rejected, sources};
+use crate::sources::{file, rejected, sources};
 
 const SCHEMA: &str = r#"
 entity Role enum ["owner", "guest"];
@@ -94,7 +94,7 @@ fn with(entities: &[String], conditions: &str) -> Sources {
 fn check(entities: &[String], expected: &[&str]) {
     let sources = with(entities, CONDITIONS);
     if expected.is_empty() {
-        crate::compiled(&sources);
+        crate::sources::compiled(&sources);
         return;
     }
     let rejection = rejected(&sources);

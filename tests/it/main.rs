@@ -17,4 +17,6 @@ mod harness;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod transport;

@@ -65,15 +65,17 @@ impl Edition {
         }
     }
 
-    /// The same with the data and conditions the edition ships with.
+    /// The same with the data, conditions and spec the edition ships with.
     pub(crate) fn shipped(self) -> Sources {
         let manifest = self.manifest();
+        let listed = |key: &str| -> Vec<SourceFile> {
+            let names = strings(&manifest[key]);
+            names.iter().map(|name| source(name)).collect()
+        };
         Sources {
             conditions: Some(source(manifest["conditions"].as_str().unwrap())),
-            entities: strings(&manifest["entities"])
-                .iter()
-                .map(|name| source(name))
-                .collect(),
+            entities: listed("entities"),
+            spec: listed("spec"),
             ..self.sources()
         }
     }

@@ -13,6 +13,8 @@ mod editions;
 #[cfg(test)]
 mod expected;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod mutants;
