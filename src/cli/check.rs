@@ -10,7 +10,7 @@ use crate::{
 
 use super::{Exit, Failure, complain, finding_json, load, print};
 
-/// Parse and validate policies, schema and entities without serving them
+/// Parse and validate policies, schema, entities and spec without serving them
 ///
 /// Findings go to standard error, a summary to standard output. Exits with 3 if the sources would
 /// be refused.
@@ -34,7 +34,7 @@ enum Format {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        match load(self.sources) {
+        match load(self.sources).and_then(with_spec) {
             Ok(snapshot) => {
                 let warned = self.deny_warnings && !snapshot.warnings().is_empty();
                 tell(self.format, Some(&snapshot), snapshot.warnings(), !warned)?;
@@ -46,6 +46,14 @@ impl Check {
             }
             Err(failure @ (Failure::Usage(_) | Failure::Runtime(_))) => Err(failure),
         }
+    }
+}
+
+/// The snapshot, if its spec holds too: serving does not need it until somebody wants the matrix.
+fn with_spec(snapshot: Snapshot) -> Result<Snapshot, Failure> {
+    match snapshot.matrix() {
+        Ok(_) => Ok(snapshot),
+        Err(rejection) => Err(rejection.clone().into()),
     }
 }
 
