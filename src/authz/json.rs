@@ -61,53 +61,37 @@ impl<'a> Json<'a> {
 
     /// The object, if it is one.
     pub fn as_object(&self) -> Option<&Object<'a>> {
-        match self {
-            Self::Object(object) => Some(object),
-            Self::Array(_)
-            | Self::Bool(_)
-            | Self::Float(_)
-            | Self::Int(_)
-            | Self::Null
-            | Self::String(_) => None,
+        if let Self::Object(object) = self {
+            Some(object)
+        } else {
+            None
         }
     }
 
     /// The string, if it is one.
     pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::String(string) => Some(string),
-            Self::Array(_)
-            | Self::Bool(_)
-            | Self::Float(_)
-            | Self::Int(_)
-            | Self::Null
-            | Self::Object(_) => None,
+        if let Self::String(string) = self {
+            Some(string)
+        } else {
+            None
         }
     }
 
     /// The list, if it is one.
     pub fn as_array(&self) -> Option<&[Self]> {
-        match self {
-            Self::Array(items) => Some(items),
-            Self::Bool(_)
-            | Self::Float(_)
-            | Self::Int(_)
-            | Self::Null
-            | Self::Object(_)
-            | Self::String(_) => None,
+        if let Self::Array(items) = self {
+            Some(items)
+        } else {
+            None
         }
     }
 
     /// The truth value, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
-        match self {
-            Self::Bool(value) => Some(*value),
-            Self::Array(_)
-            | Self::Float(_)
-            | Self::Int(_)
-            | Self::Null
-            | Self::Object(_)
-            | Self::String(_) => None,
+        if let Self::Bool(value) = self {
+            Some(*value)
+        } else {
+            None
         }
     }
 
