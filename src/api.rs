@@ -15,6 +15,7 @@ mod admin;
 mod authzen;
 mod body;
 mod cedar;
+mod deadline;
 mod decisions;
 mod exchange;
 mod offload;
@@ -42,8 +43,14 @@ pub struct Limits {
     /// How long a body may take to arrive. A body within the cap crosses any link a sidecar has
     /// in well under a second; ten seconds separate a slow caller from one that holds us up.
     pub body_timeout: Duration,
-    /// Most queries in one batch: about 50 ms of work, and what fits into the body cap.
+    /// Most queries in one batch: more does not fit into the body cap unless they share nearly
+    /// everything. With the policies that ship, as many short questions take about 60 ms.
     pub batch: usize,
+    /// How long the work on one request may take once its body is there, waiting for a turn
+    /// included. Items that share a large context cost what their number and its size multiply
+    /// to: within the other limits, half a minute of a core. Most callers have given up after
+    /// ten seconds, so the core is better spent on somebody who still waits.
+    pub budget: Duration,
     /// Deepest nesting of JSON. Cedar values nest a few levels; the parser recurses.
     pub json_depth: usize,
 }
@@ -54,6 +61,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             body_timeout: Duration::from_secs(10),
             batch: 5000,
+            budget: Duration::from_secs(10),
             json_depth: 64,
         }
     }

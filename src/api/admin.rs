@@ -15,7 +15,11 @@ use crate::{
 };
 
 use super::{
-    Handler, Limits, authzen, body, exchange,
+    Handler, Limits,
+    authzen::explain,
+    body,
+    deadline::Deadline,
+    exchange,
     offload::{INLINE_BODY_BYTES, Offload},
     reply::{self, Refusal, Reply},
 };
@@ -71,6 +75,10 @@ impl Admin {
         Ok(reply)
     }
 
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.limits.budget)
+    }
+
     fn session(&self) -> Result<Session, Refusal> {
         self.pdp.session().ok_or_else(Refusal::no_snapshot)
     }
@@ -88,11 +96,11 @@ impl Admin {
     /// The matrix takes a second when it is first asked for.
     async fn matrix(&self) -> Result<Reply, Refusal> {
         let session = self.session()?;
-        let job = move || {
+        let job = move |_: &Deadline| {
             let reply = pages::matrix(session.snapshot())?;
             Ok(reply::of_revision(reply, session.revision()))
         };
-        self.offload.run(job).await
+        self.offload.run(self.deadline(), job).await
     }
 
     fn render(&self) -> Result<Reply, Refusal> {
@@ -108,14 +116,14 @@ impl Admin {
         let session = self.session()?;
         let limits = self.limits;
         let long = text.len() > INLINE_BODY_BYTES;
-        let job = move || {
-            let reply = authzen::explain(&session, &text, &limits)?;
+        let job = move |_: &Deadline| {
+            let reply = explain(&session, &text, &limits)?;
             Ok(reply::of_revision(reply, session.revision()))
         };
         if long {
-            self.offload.run(job).await
+            self.offload.run(self.deadline(), job).await
         } else {
-            job()
+            job(&self.deadline())
         }
     }
 }

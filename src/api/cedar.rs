@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Limits, body,
+    deadline::Deadline,
     reply::{self, Code, Refusal, Reply},
 };
 
@@ -31,12 +32,13 @@ pub(super) fn is_authorized(
 }
 
 /// `POST /v1/batch_is_authorized`. `None` if there are more than `at_most` requests; nothing is
-/// decided then.
+/// decided then. Over the deadline, what was decided has been counted but is not told.
 pub(super) fn batch_is_authorized(
     session: &Session,
     text: &[u8],
     limits: &Limits,
     at_most: usize,
+    deadline: &Deadline,
 ) -> Result<Option<Reply>, Refusal> {
     let json = body::parse(text, limits)?;
     let body = object(&json, "the body")?;
@@ -59,6 +61,7 @@ pub(super) fn batch_is_authorized(
         .iter()
         .enumerate()
         .map(|(index, request)| {
+            deadline.check()?;
             let request = object(request, &format!("`requests[{index}]`"))?;
             query(session, request, &format!("requests[{index}]."), &entities)
         })
@@ -66,8 +69,11 @@ pub(super) fn batch_is_authorized(
     session.batch(queries.len());
     let responses = queries
         .iter()
-        .map(|query| Authorized::from(session.decide(query)))
-        .collect();
+        .map(|query| {
+            deadline.check()?;
+            Ok(Authorized::from(session.decide(query)))
+        })
+        .collect::<Result<_, Refusal>>()?;
     Ok(Some(reply::json(StatusCode::OK, &Batch { responses })))
 }
 

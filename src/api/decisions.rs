@@ -7,8 +7,10 @@ use hyper::{Method, Request, StatusCode, body::Incoming};
 use crate::pdp::{Pdp, Session};
 
 use super::{
-    AuthzenOptions, Handler, Limits, authzen, body, cedar, exchange,
-    offload::{INLINE_BODY_BYTES, INLINE_QUERIES, Offload},
+    AuthzenOptions, Handler, Limits, authzen, body, cedar,
+    deadline::Deadline,
+    exchange,
+    offload::{self, Offload},
     reply::{self, Code, Refusal, Reply},
 };
 
@@ -69,28 +71,28 @@ impl Decisions {
             Endpoint::OpenApi => Ok(reply::json_text(StatusCode::OK, OPENAPI)),
             Endpoint::BatchIsAuthorized => {
                 let limits = self.limits;
-                self.decide(request, move |session, text, at_most| {
-                    cedar::batch_is_authorized(session, text, &limits, at_most)
+                self.decide(request, move |session, text, at_most, deadline| {
+                    cedar::batch_is_authorized(session, text, &limits, at_most, deadline)
                 })
                 .await
             }
             Endpoint::Evaluation => {
                 let (rules, limits) = (self.rules, self.limits);
-                self.decide(request, move |session, text, _| {
+                self.decide(request, move |session, text, _, _| {
                     authzen::evaluation(session, text, rules, &limits).map(Some)
                 })
                 .await
             }
             Endpoint::Evaluations => {
                 let (rules, limits) = (self.rules, self.limits);
-                self.decide(request, move |session, text, at_most| {
-                    authzen::evaluations(session, text, rules, &limits, at_most)
+                self.decide(request, move |session, text, at_most, deadline| {
+                    authzen::evaluations(session, text, rules, &limits, at_most, deadline)
                 })
                 .await
             }
             Endpoint::IsAuthorized => {
                 let limits = self.limits;
-                self.decide(request, move |session, text, _| {
+                self.decide(request, move |session, text, _, _| {
                     cedar::is_authorized(session, text, &limits).map(Some)
                 })
                 .await
@@ -100,27 +102,32 @@ impl Decisions {
 
     /// Reads the body and runs the job: here if it is short, on a thread for long work if not.
     ///
-    /// The job is given how many queries it may decide; it answers `None` if there are more.
+    /// The job is given how many queries it may decide, and answers `None` if there are more; and
+    /// until when it may go on.
     async fn decide<F>(&self, request: Request<Incoming>, job: F) -> Result<Reply, Refusal>
     where
-        F: Fn(&Session, &[u8], usize) -> Result<Option<Reply>, Refusal> + Send + 'static,
+        F: Fn(&Session, &[u8], usize, &Deadline) -> Result<Option<Reply>, Refusal> + Send + 'static,
     {
         let text = body::read(request, &self.limits).await?;
         self.pdp.metrics.body(text.len());
         let session = self.pdp.session().ok_or_else(Refusal::no_snapshot)?;
-        let run = move |session: &Session, text: &[u8], at_most| {
-            let reply = job(session, text, at_most)?;
+        let deadline = Deadline::after(self.limits.budget);
+        let run = move |session: &Session, text: &[u8], at_most, deadline: &Deadline| {
+            let reply = job(session, text, at_most, deadline)?;
             Ok(reply.map(|reply| reply::of_revision(reply, session.revision())))
         };
-        if text.len() <= INLINE_BODY_BYTES
-            && let Some(reply) = run(&session, &text, INLINE_QUERIES)?
+        let inline = offload::inline_queries(text.len());
+        if inline > 0
+            && let Some(reply) = run(&session, &text, inline, &deadline)?
         {
             return Ok(reply);
         }
         // The few bodies that are short but ask much are parsed twice; a parsed body borrows
         // from its text and cannot move to another thread.
-        let job = move || run(&session, &text, usize::MAX)?.ok_or_else(Refusal::internal);
-        self.offload.run(job).await
+        let job = move |deadline: &Deadline| {
+            run(&session, &text, usize::MAX, deadline)?.ok_or_else(Refusal::internal)
+        };
+        self.offload.run(deadline, job).await
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the AuthZEN endpoints say beyond the published cases.
 
+use std::time::Duration;
+
 use palisade::{
-    api::{AuthzenOptions, BatchDefaults},
+    api::{self, AuthzenOptions, BatchDefaults},
     authz::{SourceFile, Sources},
 };
 use serde_json::{Value, json};
@@ -328,4 +330,23 @@ fn the_endpoints_are_found_under_the_tenants_path_too() {
         server.post("/tenant2/access/v1/evaluation", &body).status,
         404
     );
+}
+
+#[test]
+fn what_is_not_worked_through_in_time_is_refused_whole() {
+    let server = Server::start(&Start {
+        limits: api::Limits {
+            budget: Duration::ZERO,
+            ..api::Limits::default()
+        },
+        ..Start::default()
+    });
+    let read = question("alice", "read", "record-1");
+    // One is not cut short; two are not begun, decided at once or on another thread.
+    assert_eq!(server.post(ONE, &read).body, r#"{"decision":true}"#);
+    for items in [2, 300] {
+        let reply = server.post(MANY, &json!({"evaluations": vec![&read; items]}));
+        assert_eq!((reply.status, reply.code().as_str()), (503, "overloaded"));
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
 }

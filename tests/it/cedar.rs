@@ -1,5 +1,8 @@
 //! The Cedar-shaped endpoints.
 
+use std::time::Duration;
+
+use palisade::api;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, Start};
@@ -149,4 +152,21 @@ fn a_long_batch_answers_as_a_short_one() {
         &json!({"requests": requests}),
         (200, &expected),
     );
+}
+
+#[test]
+fn a_batch_that_is_not_worked_through_in_time_is_refused_whole() {
+    let server = Server::start(&Start {
+        limits: api::Limits {
+            budget: Duration::ZERO,
+            ..api::Limits::default()
+        },
+        ..Start::default()
+    });
+    for items in [1, 300] {
+        let requests = vec![question("alice", "read", "record-1"); items];
+        let reply = server.post(MANY, &json!({"requests": requests}));
+        assert_eq!((reply.status, reply.code().as_str()), (503, "overloaded"));
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     api::{
         Limits, body,
+        deadline::Deadline,
         reply::{self, Refusal, Reply},
     },
     authz::{Json, Object},
@@ -39,13 +40,14 @@ struct Evaluations {
 }
 
 /// `POST /access/v1/evaluations`. `None` if the batch has more than `at_most` items; nothing is
-/// decided then.
+/// decided then. Over the deadline, what was decided has been counted but is not told.
 pub(in crate::api) fn evaluations(
     session: &Session,
     text: &[u8],
     rules: Rules,
     limits: &Limits,
     at_most: usize,
+    deadline: &Deadline,
 ) -> Result<Option<Reply>, Refusal> {
     let json = body::parse(text, limits)?;
     let top = object(&json)?;
@@ -65,6 +67,7 @@ pub(in crate::api) fn evaluations(
     session.batch(items.len());
     let mut evaluations = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
+        deadline.check()?;
         let decided = one(session, item, index, defaults, rules).unwrap_or_else(Decided::failed);
         let ends = semantic.ends_at(decided.decision);
         evaluations.push(decided);

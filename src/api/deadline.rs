@@ -1,0 +1,78 @@
+//! How long the work on one request may go on.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::reply::{Code, Refusal};
+
+/// Work ends when its time is up or nobody waits for the answer. Whoever works through many
+/// items asks before each.
+#[derive(Clone, Debug)]
+pub(super) struct Deadline {
+    at: Instant,
+    abandoned: Option<Arc<AtomicBool>>,
+}
+
+/// Held by whoever waits for the answer.
+#[derive(Debug)]
+pub(super) struct Waiting(Arc<AtomicBool>);
+
+impl Deadline {
+    /// A deadline this far ahead, for work that its caller does itself.
+    pub(super) fn after(budget: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            // A budget beyond what the clock can say is none: a day is as good.
+            at: now
+                .checked_add(budget)
+                .unwrap_or(now + Duration::from_secs(86_400)),
+            abandoned: None,
+        }
+    }
+
+    /// The same deadline for work done elsewhere: it also ends when what waits is dropped.
+    pub(super) fn awaited(self) -> (Self, Waiting) {
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let awaited = Self {
+            abandoned: Some(Arc::clone(&abandoned)),
+            ..self
+        };
+        (awaited, Waiting(abandoned))
+    }
+
+    /// When the time is up.
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// The refusal of the whole request: part of an answer is none.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let abandoned = self.abandoned.as_ref();
+        if abandoned.is_some_and(|it| it.load(Ordering::Relaxed)) || Instant::now() >= self.at {
+            return Err(out_of_time());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// 503: more work than we do for one request, or too much of others' before it.
+pub(super) fn out_of_time() -> Refusal {
+    Refusal::unavailable(
+        Code::Overloaded,
+        "the request could not be worked through in time",
+    )
+}
