@@ -10,11 +10,12 @@ mod listen;
 pub use accept::{ServerError, run};
 pub use listen::{BadListen, Bound, Listen, bind};
 
-/// What one listener lets its callers take.
+/// What one call of [`run`] lets callers take, over all its sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most connections that are served at once; more wait to be accepted. A sidecar has a few
-    /// callers with a few connections each, and 10,000 idle ones cost well under 1 GiB.
+    /// Most connections that are served at once, over all sockets; more wait, one of them accepted
+    /// on each socket. A sidecar has a few callers with a few connections each, and 10,000 idle
+    /// ones cost well under 1 GiB.
     pub connections: usize,
     /// Longest request head. Ours are a few hundred bytes; tokens and traces fit in 16 KiB.
     pub header_bytes: usize,
@@ -22,6 +23,10 @@ pub struct Limits {
     /// also ends idle connections. Callers keep theirs in pools and lose a question when one ends
     /// under it, so this is longer than the minute most pools keep one.
     pub header_timeout: Duration,
+    /// How long a caller may go without taking any of its answer. One that reads takes what the
+    /// system holds within milliseconds, also over a bad link within seconds; one that has
+    /// stopped reading keeps a connection and its answers for as long as we let it.
+    pub write_timeout: Duration,
     /// How long answers in flight may take once the server is told to stop. The longest batch
     /// takes under a second; an orchestrator that kills does so after 30.
     pub grace: Duration,
@@ -33,6 +38,7 @@ impl Default for Limits {
             connections: 10_000,
             header_bytes: 16 << 10,
             header_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         }
     }

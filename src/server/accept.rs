@@ -15,6 +15,7 @@ use crate::api::Handler;
 
 use super::{
     Limits, connection,
+    linger::Linger,
     listen::{Bound, Socket},
 };
 
@@ -51,10 +52,16 @@ pub async fn run<H: Handler>(
     limits: Limits,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ServerError> {
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut listeners = JoinSet::new();
     for socket in bound {
-        let (handler, shutdown) = (Arc::clone(&handler), shutdown.clone());
-        listeners.spawn(listen(socket, handler, limits, shutdown));
+        let serving = Serving {
+            handler: Arc::clone(&handler),
+            limits,
+            places: Arc::clone(&places),
+            shutdown: shutdown.clone(),
+        };
+        listeners.spawn(listen(socket, serving));
     }
     while let Some(ended) = listeners.join_next().await {
         ended.map_err(ServerError::Ended)??;
@@ -62,20 +69,24 @@ pub async fn run<H: Handler>(
     Ok(())
 }
 
-async fn listen<H: Handler>(
-    bound: Bound,
+/// What a socket needs to serve its connections.
+struct Serving<H> {
     handler: Arc<H>,
     limits: Limits,
+    /// One for each connection, shared by all sockets.
+    places: Arc<Semaphore>,
     shutdown: watch::Receiver<bool>,
-) -> Result<(), ServerError> {
+}
+
+async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), ServerError> {
     let address = bound.address();
     let ended = match bound.socket {
         Socket::Tcp(socket) => match TcpListener::from_std(socket) {
-            Ok(socket) => accept(&address, Tcp(socket), handler, limits, shutdown).await,
+            Ok(socket) => accept(&address, Tcp(socket), serving).await,
             Err(error) => Err(error),
         },
         Socket::Unix(socket, file) => match UnixListener::from_std(socket) {
-            Ok(socket) => accept(&address, Unix(socket, file), handler, limits, shutdown).await,
+            Ok(socket) => accept(&address, Unix(socket, file), serving).await,
             Err(error) => Err(error),
         },
     };
@@ -119,31 +130,35 @@ impl Accept for Unix {
 async fn accept<H: Handler>(
     address: &str,
     listener: impl Accept,
-    handler: Arc<H>,
-    limits: Limits,
-    mut shutdown: watch::Receiver<bool>,
+    serving: Serving<H>,
 ) -> io::Result<()> {
+    let Serving {
+        handler,
+        limits,
+        places,
+        mut shutdown,
+    } = serving;
     let server = connection::builder(&limits);
-    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     debug!(address, "accepting on {address}");
     loop {
-        // The place comes first: over the cap, callers wait in the system's queue.
+        // The place comes second: a socket that nobody calls must not keep one. Over the cap, one
+        // caller waits here and the others in the system's queue.
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
+            let stream = listener.accept().await?;
+            Ok((stream, Arc::clone(&places).acquire_owned().await))
         };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             next = next => next,
             () = stopped(&mut shutdown) => break,
         };
         // Connections that ended are forgotten here; at most `connections` of them wait for it.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok(stream) => {
+            Ok((stream, place)) => {
                 let serving = connection::serve(
                     server.clone(),
-                    stream,
+                    Linger::new(stream, limits.write_timeout),
                     Arc::clone(&handler),
                     shutdown.clone(),
                 );

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::api::Handler;
 
-use super::{Limits, accept::stopped, linger::Linger};
+use super::{Limits, accept::stopped};
 
 /// What all connections of a listener have in common.
 pub(super) fn builder(limits: &Limits) -> http1::Builder {
@@ -38,8 +38,7 @@ pub(super) async fn serve<H, S>(
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(handler.handle(request).await) }
     });
-    let stream = TokioIo::new(Linger::new(stream));
-    let mut connection = pin!(builder.serve_connection(stream, service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopped(&mut shutdown) => {

@@ -1,9 +1,9 @@
 //! A client that sends exactly what it is told to.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -119,6 +119,24 @@ impl Connection {
         let started = Instant::now();
         let ended = self.stream.read_to_end(&mut rest);
         started.elapsed() < PATIENCE && ended.is_ok() && rest.is_empty()
+    }
+
+    /// Whether nothing comes for a while.
+    pub(crate) fn is_silent_for(&mut self, length: Duration) -> bool {
+        self.patience(length);
+        let silent = self
+            .stream
+            .fill_buf()
+            .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        self.patience(PATIENCE);
+        silent
+    }
+
+    fn patience(&self, timeout: Duration) {
+        match self.stream.get_ref() {
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(timeout)).unwrap(),
+            Stream::Unix(stream) => stream.set_read_timeout(Some(timeout)).unwrap(),
+        }
     }
 
     fn line(&mut self) -> String {

@@ -31,7 +31,7 @@ pub(crate) struct Start {
     pub(crate) limits: api::Limits,
     pub(crate) server_limits: server::Limits,
     pub(crate) on_error: OnPolicyError,
-    pub(crate) listen: Listen,
+    pub(crate) listen: Vec<Listen>,
 }
 
 impl Default for Start {
@@ -43,7 +43,7 @@ impl Default for Start {
             limits: api::Limits::default(),
             server_limits: server::Limits::default(),
             on_error: OnPolicyError::Deny,
-            listen: any_port(),
+            listen: vec![any_port()],
         }
     }
 }
@@ -91,13 +91,14 @@ impl Server {
         let decisions = Decisions::new(pdp.clone(), &start.authzen, start.limits);
         let admin = Admin::new(pdp, metrics, Arc::clone(&status));
         let (stop, stopped) = watch::channel(false);
-        let bound = server::bind(&start.listen).unwrap();
+        let bound = start.listen.iter().map(server::bind);
+        let bound: Vec<Bound> = bound.collect::<Result<_, _>>().unwrap();
         let admin_bound = server::bind(&any_port()).unwrap();
-        let (address, admin_address) = (bound.address(), admin_bound.address());
+        let (address, admin_address) = (bound[0].address(), admin_bound.address());
         let limits = start.server_limits;
         let running = vec![
             run(&runtime, bound, decisions, limits, stopped.clone()),
-            run(&runtime, admin_bound, admin, limits, stopped),
+            run(&runtime, vec![admin_bound], admin, limits, stopped),
         ];
         Self {
             address,
@@ -159,12 +160,12 @@ impl Drop for Server {
 
 fn run<H: api::Handler>(
     runtime: &Runtime,
-    bound: Bound,
+    bound: Vec<Bound>,
     handler: H,
     limits: server::Limits,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<Result<(), ServerError>> {
-    runtime.spawn(server::run(vec![bound], Arc::new(handler), limits, stopped))
+    runtime.spawn(server::run(bound, Arc::new(handler), limits, stopped))
 }
 
 pub(crate) fn any_port() -> Listen {

@@ -1,13 +1,17 @@
 //! Connections: bounds, deadlines, keep-alive, drain.
 
-use std::{net::TcpStream, time::Duration};
+use std::{
+    io::{ErrorKind, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use palisade::{api, server};
 use serde_json::json;
 
 use crate::{
     client::{Connection, JSON},
-    harness::{Server, Start, wait_for},
+    harness::{PATIENCE, Server, Start, any_port, wait_for},
 };
 
 const ONE: &str = "/access/v1/evaluation";
@@ -251,6 +255,58 @@ fn over_the_cap_connections_wait_their_turn() {
 }
 
 #[test]
+fn the_cap_holds_over_all_sockets_and_an_idle_one_keeps_no_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("palisade.sock");
+    let server = Server::start(&Start {
+        server_limits: server::Limits {
+            connections: 1,
+            ..server::Limits::default()
+        },
+        listen: vec![any_port(), server::Listen::Unix(path.clone())],
+        ..Start::default()
+    });
+    let mut first = server.connect();
+    assert_eq!(first.send("GET", "/openapi.json", &[], b"").status, 200);
+    let mut second = Connection::to(&format!("unix:{}", path.display()));
+    second.write(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(second.is_silent_for(SOON));
+    assert_eq!(first.send("GET", "/openapi.json", &[], b"").status, 200);
+    drop(first);
+    assert_eq!(second.read(false).status, 200);
+}
+
+#[test]
+fn a_caller_that_reads_no_answer_is_not_waited_for() {
+    let server = Server::start(&Start {
+        server_limits: server::Limits {
+            write_timeout: SOON,
+            ..server::Limits::default()
+        },
+        ..Start::default()
+    });
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_write_timeout(Some(SOON)).unwrap();
+    // Requests without end, so that answers fill every buffer on the way.
+    let requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    let started = Instant::now();
+    let mut rest = &requests[..];
+    let ended = loop {
+        assert!(started.elapsed() < PATIENCE, "the connection goes on");
+        match stream.write(rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => break error.kind(),
+        }
+        if rest.is_empty() {
+            rest = &requests;
+        }
+    };
+    let gone = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+    assert!(gone.contains(&ended), "{ended}");
+}
+
+#[test]
 fn what_is_in_flight_is_finished_and_idle_connections_end() {
     let mut server = Server::start(&Start::default());
     let address = server.address.clone();
@@ -304,7 +360,7 @@ fn a_unix_socket_serves_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("palisade.sock");
     let server = Server::start(&Start {
-        listen: server::Listen::Unix(path.clone()),
+        listen: vec![server::Listen::Unix(path.clone())],
         ..Start::default()
     });
     assert_eq!(server.address, format!("unix:{}", path.display()));
