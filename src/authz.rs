@@ -16,6 +16,7 @@ mod inline;
 mod json;
 mod matrix;
 mod nesting;
+mod notes;
 mod policies;
 mod query;
 mod schema;

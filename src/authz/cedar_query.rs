@@ -120,11 +120,11 @@ fn ask(
     match snapshot.sees(given, Some(action), roots) {
         Ok(entities) => Query::new(
             snapshot,
-            action,
+            Some(action),
             Some(Evaluation { request, entities }),
             Vec::new(),
         ),
-        Err(why) => Query::new(snapshot, action, None, vec![why]),
+        Err(why) => Query::new(snapshot, Some(action), None, vec![why]),
     }
 }
 
@@ -161,28 +161,19 @@ fn checked(snapshot: &Snapshot, inline: &Inline) -> Result<Given, String> {
         adopted.insert(with_parents);
     }
     let entities: Vec<Entity> = adopted.iter().cloned().collect();
-    let given = Given::new(adopted, stored)?;
+    let given = Given::new(adopted, snapshot)?;
     for entity in &entities {
         if let Some(schema) = snapshot.schema() {
             // An action must have the ancestors the schema gives it; of others the direct parents
             // are checked, as Cedar does.
-            if entity.uid().is_action() {
-                engine::conforms(&given.closed(stored, entity), &schema.cedar)?;
-            } else {
-                engine::conforms(entity, &schema.cedar)?;
-            }
+            let closed = given.seen(snapshot, entity.uid());
+            let whole = closed.as_deref().filter(|closed| closed.uid().is_action());
+            engine::conforms(whole.unwrap_or(entity), &schema.cedar)?;
         }
         let kept = stored.get(entity.uid()).filter(|_| !inline.replaces());
-        if let Some(kept) = kept {
-            unchanged(&given.closed(stored, entity), kept)?;
+        if kept.is_some_and(|kept| !engine::is_same(kept, entity)) {
+            return Err(format!("`{}` is stored with other content", entity.uid()));
         }
     }
     Ok(given)
-}
-
-fn unchanged(entity: &Entity, stored: &Entity) -> Result<(), String> {
-    if stored.deep_eq(entity) {
-        return Ok(());
-    }
-    Err(format!("`{}` is stored with other content", entity.uid()))
 }

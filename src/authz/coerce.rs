@@ -1,9 +1,12 @@
 //! From a caller's JSON to Cedar values, by the declared type or, without one, as it stands.
 
+use std::fmt;
+
 use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
 use super::{
     Json, Object,
+    notes::Path,
     schema::{Attribute, ValueType},
 };
 
@@ -13,14 +16,14 @@ pub(super) trait Sink<'a> {
     fn entity(&mut self, uid: EntityUid, properties: Option<&'a Object<'a>>) -> EntityUid;
 
     /// Something was left out.
-    fn note(&mut self, message: String);
+    fn note(&mut self, note: fmt::Arguments<'_>);
 }
 
 /// Reads a value as the declared type; `None`, with a note, if it is not of that type.
 pub(super) fn declared<'a>(
     json: &'a Json<'a>,
     value: &ValueType,
-    path: &str,
+    path: Path<'_>,
     sink: &mut dyn Sink<'a>,
 ) -> Option<RestrictedExpression> {
     let read = match (value, json) {
@@ -31,7 +34,7 @@ pub(super) fn declared<'a>(
         }
         (ValueType::Entity(name, choices), json) => {
             let (uid, properties) = entity(json, name, choices)
-                .map_err(|why| sink.note(format!("`{path}` {why}: left out")))
+                .map_err(|why| sink.note(format_args!("`{path}` {why}: left out")))
                 .ok()?;
             return Some(RestrictedExpression::new_entity_uid(
                 sink.entity(uid, properties),
@@ -47,7 +50,10 @@ pub(super) fn declared<'a>(
         _ => None,
     };
     if read.is_none() {
-        sink.note(format!("`{path}` is not {}: left out", describe(value)));
+        sink.note(format_args!(
+            "`{path}` is not {}: left out",
+            describe(value)
+        ));
     }
     read
 }
@@ -56,7 +62,7 @@ pub(super) fn declared<'a>(
 pub(super) fn declared_object<'a>(
     object: &'a Object<'a>,
     value: &ValueType,
-    path: &str,
+    path: Path<'_>,
     sink: &mut dyn Sink<'a>,
 ) -> Option<RestrictedExpression> {
     match value {
@@ -74,7 +80,7 @@ pub(super) fn declared_object<'a>(
 /// Reads a value without a declared type. `null`s and numbers that are no `Long` are left out.
 pub(super) fn literal<'a>(
     json: &'a Json<'a>,
-    path: &str,
+    path: Path<'_>,
     sink: &mut dyn Sink<'a>,
 ) -> Option<RestrictedExpression> {
     match json {
@@ -83,7 +89,7 @@ pub(super) fn literal<'a>(
         Json::String(value) => Some(RestrictedExpression::new_string(value.to_string())),
         Json::Null => None,
         Json::Float(_) => {
-            sink.note(format!(
+            sink.note(format_args!(
                 "`{path}` is a number that Cedar cannot hold: left out"
             ));
             None
@@ -91,14 +97,14 @@ pub(super) fn literal<'a>(
         Json::Array(items) => {
             let mut values = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
-                values.extend(literal(item, &format!("{path}[{index}]"), sink));
+                values.extend(literal(item, Path::Element(&path, index), sink));
             }
             Some(RestrictedExpression::new_set(values))
         }
         Json::Object(object) => {
             let mut fields = Vec::new();
             for (key, value) in object.iter() {
-                let value = literal(value, &format!("{path}.{key}"), sink);
+                let value = literal(value, Path::Key(&path, key), sink);
                 fields.extend(value.map(|value| (key.to_owned(), value)));
             }
             RestrictedExpression::new_record(fields).ok()
@@ -109,13 +115,13 @@ pub(super) fn literal<'a>(
 fn set<'a>(
     items: &'a [Json<'a>],
     element: &ValueType,
-    path: &str,
+    path: Path<'_>,
     sink: &mut dyn Sink<'a>,
 ) -> Option<RestrictedExpression> {
     let mut values = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         if !matches!(item, Json::Null) {
-            values.push(declared(item, element, &format!("{path}[{index}]"), sink)?);
+            values.push(declared(item, element, Path::Element(&path, index), sink)?);
         }
     }
     Some(RestrictedExpression::new_set(values))
@@ -124,18 +130,18 @@ fn set<'a>(
 fn record<'a>(
     object: &'a Object<'a>,
     attributes: &[Attribute],
-    path: &str,
+    path: Path<'_>,
     sink: &mut dyn Sink<'a>,
 ) -> Option<RestrictedExpression> {
     let mut fields = Vec::new();
     for (key, json) in object.iter() {
-        let path = format!("{path}.{key}");
+        let path = Path::Key(&path, key);
         let Some(attribute) = attributes.iter().find(|attribute| attribute.name == key) else {
-            sink.note(format!("`{path}` is not declared: left out"));
+            sink.note(format_args!("`{path}` is not declared: left out"));
             continue;
         };
         if !matches!(json, Json::Null)
-            && let Some(value) = declared(json, &attribute.value, &path, sink)
+            && let Some(value) = declared(json, &attribute.value, path, sink)
         {
             fields.push((key.to_owned(), value));
         }
@@ -144,7 +150,7 @@ fn record<'a>(
         attribute.required && fields.iter().all(|(key, _)| *key != attribute.name)
     };
     if let Some(missing) = attributes.iter().find(is_missing) {
-        sink.note(format!(
+        sink.note(format_args!(
             "`{path}.{}` is required: `{path}` is left out",
             missing.name
         ));
@@ -206,7 +212,11 @@ fn extension(name: &str, json: &Json<'_>) -> Option<RestrictedExpression> {
         (_, Some(call)) => call.get("arg")?.as_str()?.to_owned(),
         (Json::String(text), _) => text.to_string(),
         (Json::Int(number), _) if name == "decimal" => format!("{number}.0"),
-        (Json::Float(number), _) if name == "decimal" => number.to_string(),
+        // A float without a fraction is written without a point, which a decimal must have.
+        (Json::Float(number), _) if name == "decimal" => match number.to_string() {
+            text if text.contains('.') => text,
+            text => format!("{text}.0"),
+        },
         _ => return None,
     };
     let value = match name {

@@ -141,7 +141,14 @@ impl Conditions {
             report(broken, &each.named, places, findings);
         }
         for count in &self.count {
-            let counted = count.counted(stored);
+            let mut failed = Vec::new();
+            let counted = count.counted(stored, &mut failed);
+            report(
+                failed.iter().map(|(uid, why)| (uid, why.clone())),
+                &count.named,
+                places,
+                findings,
+            );
             let broken = stored
                 .of_type(&count.owner_type)
                 .iter()
@@ -256,16 +263,23 @@ impl Count {
         })
     }
 
-    /// How many belong to each owner; an expression that fails counts, so that it shows.
-    fn counted(&self, stored: &StoredEntities) -> HashMap<Uid, i64> {
+    /// How many belong to each owner, and where `where` could not be evaluated.
+    fn counted(
+        &self,
+        stored: &StoredEntities,
+        failed: &mut Vec<(Uid, String)>,
+    ) -> HashMap<Uid, i64> {
         let mut counted: HashMap<Uid, i64> = HashMap::new();
-        let counts = |candidate: &Entity, owner: &Uid| {
-            let holds = |expression: &Expression| {
-                expression
-                    .holds(candidate.uid(), owner, stored)
-                    .unwrap_or(true)
+        let mut counts = |candidate: &Entity, owner: &Uid| {
+            let Some(expression) = &self.condition else {
+                return true;
             };
-            self.condition.as_ref().is_none_or(holds)
+            expression
+                .holds(candidate.uid(), owner, stored)
+                .unwrap_or_else(|why| {
+                    failed.push((candidate.uid().clone(), why));
+                    false
+                })
         };
         match &self.belongs {
             Belongs::By(path) => {

@@ -16,7 +16,7 @@ use cedar_policy_core::{
     },
     extensions::Extensions,
     validator::{
-        CoreSchema, ValidatorSchema,
+        CoreSchema, ValidatorEntityType, ValidatorSchema,
         types::{Attributes, EntityKind, Type},
     },
 };
@@ -90,6 +90,36 @@ pub(super) fn overlay(
         base.parents().cloned().collect(),
         base.tags().map(pair),
     ))
+}
+
+/// The entity with these ancestors; those that are not its stated parents become indirect.
+///
+/// A stated parent that is not among them is gone: it was computed from attributes that the
+/// question sees differently.
+pub(super) fn with_ancestors(entity: &Entity, ancestors: HashSet<Uid>) -> Entity {
+    let mut closed = entity.clone();
+    closed.remove_all_indirect_ancestors();
+    let gone: Vec<Uid> = entity
+        .parents()
+        .filter(|parent| !ancestors.contains(*parent))
+        .cloned()
+        .collect();
+    for parent in &gone {
+        closed.remove_parent(parent);
+    }
+    for ancestor in ancestors {
+        closed.add_indirect_ancestor(ancestor);
+    }
+    closed
+}
+
+/// Whether two entities have the same uid, attributes, tags and stated parents.
+pub(super) fn is_same(a: &Entity, b: &Entity) -> bool {
+    let parents = |entity: &Entity| entity.parents().cloned().collect::<HashSet<_>>();
+    a.uid() == b.uid()
+        && a.attrs().eq(b.attrs())
+        && a.tags().eq(b.tags())
+        && parents(a) == parents(b)
 }
 
 /// The entity an attribute names, if it names one.
@@ -182,8 +212,14 @@ pub(super) fn template_span(template: &cedar_policy::Template) -> Option<(usize,
 pub(super) fn shape(schema: &Schema, name: &cedar_policy::EntityTypeName) -> Option<Shape> {
     let schema: &ValidatorSchema = schema.as_ref();
     let declared = schema.get_entity_type(name.as_ref())?;
+    let has_parents = || {
+        schema
+            .ancestors(name.as_ref())
+            .is_some_and(|mut above| above.next().is_some())
+    };
     Some(Shape {
         attributes: attributes(schema, declared.attributes()),
+        has_more: ValidatorEntityType::tag_type(declared).is_some() || has_parents(),
     })
 }
 
@@ -193,6 +229,7 @@ pub(super) fn context_shape(schema: &Schema, action: &EntityUid) -> Option<Shape
     match schema.context_type(action.as_ref())? {
         Type::Record { attrs, .. } => Some(Shape {
             attributes: attributes(schema, attrs),
+            has_more: false,
         }),
         Type::Never
         | Type::Bool(_)

@@ -1,35 +1,49 @@
 //! Which policies can matter for an action.
 //!
 //! Left out is exactly what Cedar itself would reject by the action scope, whatever the principal,
-//! the resource, the context and the entities are; `tests/it/differential.rs` holds it to that.
+//! the resource, the context and the entities are; `tests/core/differential.rs` holds it to that.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet};
+use cedar_policy::{
+    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, Entities, EntityUid,
+    Policy, PolicyId, PolicySet, Request,
+};
 
 use super::{
     engine::{self, Uid},
     schema::SchemaModel,
 };
 
-/// The policies for one action, ready for Cedar's authorizer.
+/// Policies ready for Cedar's authorizer.
 #[derive(Debug, Default)]
-pub(super) struct Candidates {
-    pub(super) set: PolicySet,
+struct Candidates {
+    set: PolicySet,
     /// Every uid in their texts.
-    pub(super) literals: Vec<Uid>,
+    literals: Vec<Uid>,
 }
 
 /// Candidates by action.
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    /// Policies without an action scope: kept once, not with each action.
+    everywhere: Candidates,
     by_action: HashMap<EntityUid, Arc<Candidates>>,
     /// For actions that neither the schema nor a policy names.
     others: Arc<Candidates>,
     forbids: HashSet<PolicyId>,
+}
+
+/// What the candidates say, as Cedar would of the whole set.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) allows: bool,
+    /// The determining policies: forbids if one is satisfied, else permits.
+    pub(super) reasons: Vec<PolicyId>,
+    pub(super) errors: Vec<AuthorizationError>,
 }
 
 impl Index {
@@ -71,6 +85,10 @@ impl Index {
             built.insert(chosen, Arc::clone(&new));
             Ok::<_, String>(new)
         };
+        let anywhere = policies
+            .iter()
+            .filter(|(_, constraint)| *constraint == ActionConstraint::Any);
+        let everywhere = Candidates::new(set, anywhere.map(|(policy, _)| *policy))?;
         let others = candidates(None)?;
         let mut by_action = HashMap::new();
         for action in actions {
@@ -83,15 +101,53 @@ impl Index {
             .map(|(policy, _)| policy.id().clone())
             .collect();
         Ok(Self {
+            everywhere,
             by_action,
             others,
             forbids,
         })
     }
 
-    /// The policies that can matter for this action.
-    pub(super) fn candidates(&self, action: &EntityUid) -> &Candidates {
-        self.by_action.get(action).unwrap_or(&self.others)
+    /// What Cedar's authorizer says of the policies that can matter.
+    pub(super) fn authorize(&self, request: &Request, entities: &Entities) -> Verdict {
+        let mut verdict = Verdict {
+            allows: false,
+            reasons: Vec::new(),
+            errors: Vec::new(),
+        };
+        let mut forbidden = false;
+        for candidates in self.candidates(request.action()) {
+            let response = Authorizer::new().is_authorized(request, &candidates.set, entities);
+            let allows = response.decision() == Decision::Allow;
+            let mut reasons = response.diagnostics().reason().cloned().peekable();
+            let forbids = !allows && reasons.peek().is_some();
+            if forbids && !forbidden {
+                verdict.reasons.clear();
+            }
+            forbidden |= forbids;
+            if forbids == forbidden {
+                verdict.reasons.extend(reasons);
+            }
+            verdict.allows |= allows;
+            verdict
+                .errors
+                .extend(response.diagnostics().errors().cloned());
+        }
+        verdict.allows &= !forbidden;
+        verdict
+    }
+
+    /// Every uid in the texts of the policies that can matter.
+    pub(super) fn literals(&self, action: Option<&EntityUid>) -> impl Iterator<Item = &Uid> {
+        self.candidates(action)
+            .into_iter()
+            .flat_map(|candidates| &candidates.literals)
+    }
+
+    /// The policies that can matter for this action: those without an action scope, and its own.
+    fn candidates(&self, action: Option<&EntityUid>) -> [&Candidates; 2] {
+        let own = action.and_then(|action| self.by_action.get(action));
+        [&self.everywhere, own.unwrap_or(&self.others)]
     }
 
     /// Whether a policy forbids.
@@ -118,7 +174,8 @@ impl Groups {
     /// Whether the action scope can be true; `None` stands for an action nobody names.
     fn may_match(&self, constraint: &ActionConstraint, action: Option<&EntityUid>) -> bool {
         match constraint {
-            ActionConstraint::Any => true,
+            // Kept apart, in `everywhere`.
+            ActionConstraint::Any => false,
             ActionConstraint::Eq(named) => action == Some(named),
             ActionConstraint::In(named) => match &self.0 {
                 None => true,

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     engine::{Entity, Uid},
+    hierarchy,
+    schema::{self, SchemaModel},
     stored::StoredEntities,
 };
 
@@ -52,10 +54,6 @@ impl Inline {
         self.by_uid.values()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.by_uid.len()
-    }
-
     /// The entity as the question sees it.
     pub(super) fn lookup<'a>(
         &'a self,
@@ -72,6 +70,54 @@ impl Inline {
     }
 }
 
+/// From an entity to its parents, as a question sees them.
+#[derive(Clone, Copy)]
+pub(super) struct Hierarchy<'a> {
+    pub(super) inline: &'a Inline,
+    pub(super) stored: &'a StoredEntities,
+    pub(super) schema: Option<&'a SchemaModel>,
+}
+
+impl Hierarchy<'_> {
+    /// Direct parents of an entity whose ancestors may be others than the stored ones; `None` for
+    /// an entity that is as it is stored, or is not known.
+    fn parents(&self, uid: &Uid) -> Option<HashSet<Uid>> {
+        if let Some(entity) = self.inline.get(uid) {
+            return Some(entity.parents().cloned().collect());
+        }
+        let entity = self.inline.kept(self.stored, uid)?;
+        if !self.is_affected(entity) {
+            return None;
+        }
+        let entity_type = self.schema.and_then(|schema| schema.core_type_of(uid));
+        let Some(entity_type) = entity_type.filter(|it| !it.parents.is_empty()) else {
+            return Some(entity.parents().cloned().collect());
+        };
+        let lookup = |uid: &Uid| self.inline.lookup(self.stored, uid);
+        let computed = hierarchy::computed_parents(entity, entity_type, &lookup);
+        let mut entity = entity.clone();
+        hierarchy::replace_parents(&mut entity, &computed, entity_type);
+        Some(entity.parents().cloned().collect())
+    }
+
+    /// Whether something that came along may stand above a stored entity. For types that only the
+    /// store speaks for, nothing does: a caller cannot lift a member into a group.
+    fn is_affected(&self, entity: &Entity) -> bool {
+        if schema::is_held(self.schema, entity.uid()) {
+            return false;
+        }
+        let has_paths = |uid: &Uid| {
+            let schema = self.schema.filter(|schema| schema.has_parents_of_others());
+            let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
+            entity_type.is_some_and(|it| it.parents.iter().any(|path| path.len() > 1))
+        };
+        has_paths(entity.uid())
+            || entity
+                .ancestors()
+                .any(|above| self.inline.get(above).is_some() || has_paths(above))
+    }
+}
+
 /// What is above each entity that came with a question.
 ///
 /// A set of ancestors is a row of bits, so that joining those of many parents costs little: a
@@ -80,55 +126,50 @@ impl Inline {
 pub(super) struct Above {
     number: HashMap<Uid, usize>,
     uids: Vec<Uid>,
-    /// For an entity that came along, or a stored one that grows: everything above it that has a
-    /// number. By number.
+    /// By number, for an entity that came along and for a stored one above it that is not as it is
+    /// stored: everything above it that has a number.
     rows: HashMap<usize, Vec<u64>>,
 }
 
 impl Above {
-    /// Closes the parents of `inline`.
+    /// Closes the parents of the entities that came along.
     ///
     /// # Errors
     /// An entity is its own ancestor, or the parents are more than [`MAX_PARENT_DEPTH`] levels deep.
-    pub(super) fn of(inline: &Inline, stored: &StoredEntities) -> Result<Self, String> {
+    pub(super) fn of(hierarchy: &Hierarchy<'_>) -> Result<Self, String> {
         let mut above = Self::default();
-        let edges = Edges {
-            inline,
-            stored,
-            grows: inline
-                .by_uid
-                .keys()
-                .any(|uid| stored.is_dangling_parent(uid)),
-        };
-        for entity in inline.iter() {
-            above.numbered(entity.uid());
-            for parent in entity.parents() {
-                above.numbered(parent);
-            }
-        }
         let mut depths: HashMap<usize, usize> = HashMap::new();
-        for start in inline.by_uid.keys() {
-            above.visit(start, &edges, &mut depths)?;
+        for start in hierarchy.inline.by_uid.keys() {
+            above.visit(start, hierarchy, &mut depths)?;
         }
         Ok(above)
     }
 
-    /// Everything above an entity of the question, those above stored ones included.
-    pub(super) fn ancestors(
-        &self,
-        uid: &Uid,
-        inline: &Inline,
-        stored: &StoredEntities,
-    ) -> HashSet<Uid> {
+    /// Everything above an entity, as the question sees it; `None` if that is what is stored.
+    pub(super) fn ancestors(&self, uid: &Uid, hierarchy: &Hierarchy<'_>) -> Option<HashSet<Uid>> {
         let mut all = HashSet::new();
-        for ancestor in self.numbered_above(uid) {
-            if inline.get(ancestor).is_none() {
-                let kept = inline.kept(stored, ancestor).into_iter();
-                all.extend(kept.flat_map(Entity::ancestors).cloned());
+        let mut queue: Vec<Uid> = hierarchy.parents(uid)?.into_iter().collect();
+        while let Some(above) = queue.pop() {
+            if all.contains(&above) {
+                continue;
             }
-            all.insert(ancestor.clone());
+            if let Some(row) = self.row(&above) {
+                for numbered in self.numbered_in(row) {
+                    if self.row(numbered).is_none() {
+                        let kept = hierarchy.inline.kept(hierarchy.stored, numbered);
+                        all.extend(kept.into_iter().flat_map(Entity::ancestors).cloned());
+                    }
+                    all.insert(numbered.clone());
+                }
+            } else if let Some(parents) = hierarchy.parents(&above) {
+                queue.extend(parents);
+            } else {
+                let kept = hierarchy.inline.kept(hierarchy.stored, &above);
+                all.extend(kept.into_iter().flat_map(Entity::ancestors).cloned());
+            }
+            all.insert(above);
         }
-        all
+        Some(all)
     }
 
     fn numbered(&mut self, uid: &Uid) -> usize {
@@ -141,28 +182,27 @@ impl Above {
         number
     }
 
-    fn numbered_above(&self, uid: &Uid) -> impl Iterator<Item = &Uid> {
-        let row = self
-            .number
-            .get(uid)
-            .and_then(|number| self.rows.get(number));
-        let words = row.into_iter().flatten().enumerate();
-        words
-            .flat_map(|(word, bits)| {
-                let set = (0..64).filter(move |bit| bits >> bit & 1 == 1);
-                set.map(move |bit| word * 64 + bit)
-            })
-            .filter_map(|number| self.uids.get(number))
+    fn row(&self, uid: &Uid) -> Option<&[u64]> {
+        let number = self.number.get(uid)?;
+        self.rows.get(number).map(Vec::as_slice)
+    }
+
+    fn numbered_in<'s>(&'s self, row: &'s [u64]) -> impl Iterator<Item = &'s Uid> {
+        let numbers = row.iter().enumerate().flat_map(|(word, bits)| {
+            let set = (0..64).filter(move |bit| bits >> bit & 1 == 1);
+            set.map(move |bit| word * 64 + bit)
+        });
+        numbers.filter_map(|number| self.uids.get(number))
     }
 
     /// Closes one entity after everything above it, without recursion.
     fn visit(
         &mut self,
         start: &Uid,
-        edges: &Edges<'_>,
+        hierarchy: &Hierarchy<'_>,
         depths: &mut HashMap<usize, usize>,
     ) -> Result<(), String> {
-        let mut open: HashSet<usize> = HashSet::new();
+        let mut open: HashMap<usize, Vec<Uid>> = HashMap::new();
         let mut stack = vec![start.clone()];
         while let Some(uid) = stack.last().cloned() {
             let number = self.numbered(&uid);
@@ -170,27 +210,33 @@ impl Above {
                 stack.pop();
                 continue;
             }
-            let parents = edges.of(&uid);
-            if open.insert(number) {
-                for parent in &parents {
-                    let parent_number = self.numbered(parent);
-                    if open.contains(&parent_number) {
-                        return Err(format!("`{parent}` is its own ancestor"));
-                    }
-                    if !depths.contains_key(&parent_number) {
-                        stack.push(parent.clone());
-                    }
+            if let Some(parents) = open.remove(&number) {
+                stack.pop();
+                let depth = self.join(number, &parents, depths);
+                if depth > MAX_PARENT_DEPTH && hierarchy.inline.get(&uid).is_some() {
+                    return Err(format!(
+                        "the parents of `{uid}` are more than {MAX_PARENT_DEPTH} levels deep"
+                    ));
                 }
                 continue;
             }
-            open.remove(&number);
-            stack.pop();
-            let depth = self.join(number, &parents, depths);
-            if depth > MAX_PARENT_DEPTH {
-                return Err(format!(
-                    "the parents of `{uid}` are more than {MAX_PARENT_DEPTH} levels deep"
-                ));
+            let Some(parents) = hierarchy.parents(&uid) else {
+                // As it is stored: nothing to join, one level for all that is above.
+                depths.insert(number, 1);
+                stack.pop();
+                continue;
+            };
+            let parents: Vec<Uid> = parents.into_iter().collect();
+            for parent in &parents {
+                let parent_number = self.numbered(parent);
+                if parent_number == number || open.contains_key(&parent_number) {
+                    return Err(format!("`{parent}` is its own ancestor"));
+                }
+                if !depths.contains_key(&parent_number) {
+                    stack.push(parent.clone());
+                }
             }
+            open.insert(number, parents);
         }
         Ok(())
     }
@@ -218,34 +264,5 @@ impl Above {
         self.rows.insert(number, row);
         depths.insert(number, depth);
         depth
-    }
-}
-
-/// The graph that is closed: from an entity to its parents.
-struct Edges<'a> {
-    inline: &'a Inline,
-    stored: &'a StoredEntities,
-    /// A stored entity's parent that nobody stored came with the question.
-    grows: bool,
-}
-
-impl Edges<'_> {
-    fn of(&self, uid: &Uid) -> Vec<Uid> {
-        match self.inline.get(uid) {
-            Some(entity) => entity.parents().cloned().collect(),
-            None if self.grows => self.inline.grown_parents(self.stored, uid),
-            None => Vec::new(),
-        }
-    }
-}
-
-impl Inline {
-    /// Ancestors of a stored entity that nobody stored, but that came with the question.
-    pub(super) fn grown_parents(&self, stored: &StoredEntities, uid: &Uid) -> Vec<Uid> {
-        let kept = self.kept(stored, uid).into_iter();
-        kept.flat_map(Entity::ancestors)
-            .filter(|above| stored.is_dangling_parent(above) && self.by_uid.contains_key(*above))
-            .cloned()
-            .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The permission table, computed: each cell is named by the scope word that holds in exactly the
 //! situations the policies permit.
 
-use cedar_policy::{Authorizer, Context, Decision, EntityUid, Request};
+use cedar_policy::{Context, EntityUid, Request};
 
 use super::{
     Finding, Kind, Rejection, Snapshot,
@@ -226,10 +226,12 @@ impl Cell<'_> {
     }
 
     fn permits(&self, request: &Request, rulings: &mut Vec<String>) -> bool {
-        let response = self.snapshot.evaluate(request, self.spec.world.view());
-        let permitted = response.decision() == Decision::Allow;
-        if permitted {
-            for id in response.diagnostics().reason() {
+        let verdict = self
+            .snapshot
+            .index
+            .authorize(request, self.spec.world.view());
+        if verdict.allows {
+            for id in &verdict.reasons {
                 let policy = self.snapshot.policies.set.policy(id);
                 let ruling = policy.and_then(|policy| policy.annotation("ruling"));
                 rulings.extend(
@@ -240,7 +242,7 @@ impl Cell<'_> {
                 );
             }
         }
-        permitted
+        verdict.allows
     }
 
     /// The first word that holds in exactly the permitted situations.
@@ -264,13 +266,10 @@ impl Cell<'_> {
         let Some(word) = self.spec.words.get(word) else {
             return false;
         };
-        let candidates = word.index.candidates(&self.ask.action);
-        let response = Authorizer::new().is_authorized(
-            &situation.request,
-            &candidates.set,
-            self.spec.world.view(),
-        );
-        response.decision() == Decision::Allow
+        let verdict = word
+            .index
+            .authorize(&situation.request, self.spec.world.view());
+        verdict.allows
     }
 
     /// The word that differs in the fewest situations, and some of them.

@@ -1,78 +1,141 @@
 //! How deep a text nests, told before any recursive parser sees it.
 //!
-//! Cedar's parsers recurse once for each bracket; a few hundred open ones end a thread with a 2 MiB
-//! stack, and with it the process.
+//! Cedar's parsers, validator and evaluator recurse once for each bracket and for each term of a
+//! chain like `a && b && c`. A few hundred open brackets end a thread with a 2 MiB stack, and with
+//! it the process; an evaluation that runs out of stack skips the policy, be it a `forbid`.
 
 use super::{Finding, Kind, SourceFile};
 
-/// How deep policies may nest.
-const MAX_IN_POLICIES: usize = 64;
+/// How many brackets and `if`s may be open at once in policies.
+const MAX_OPEN_IN_POLICIES: usize = 64;
 
-/// How deep schemas may nest.
-const MAX_IN_SCHEMAS: usize = 128;
+/// How many brackets may be open at once in schemas.
+const MAX_OPEN_IN_SCHEMAS: usize = 128;
 
-/// What `<` means in a text.
+/// How deep the expression of a policy may be, the terms of chains counted. A level costs the
+/// evaluator at most 6 KiB of the 8 MiB it has in a request thread.
+const MAX_DEPTH: usize = 1_000;
+
+/// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
-    /// A comparison.
+    /// Policies: `<` compares, and chains nest.
     Policy,
-    /// A bracket, as in `Set<String>`.
+    /// A schema in either syntax: `<` opens, as in `Set<String>`.
     Schema,
 }
 
-/// Refuses a Cedar policy text, or a schema in either syntax, that nests too deep: brackets outside
-/// strings and comments, and `if`s within one pair of brackets.
+/// Refuses a text that nests too deep, strings and comments left out.
 pub(super) fn check(file: &SourceFile, text: &str, syntax: Syntax) -> Result<(), Vec<Finding>> {
-    let max = match syntax {
-        Syntax::Policy => MAX_IN_POLICIES,
-        Syntax::Schema => MAX_IN_SCHEMAS,
-    };
-    let mut ifs_at: Vec<usize> = vec![0];
-    let mut ifs = 0;
+    let mut depth = Depth::default();
     let mut scan = Scan {
         text,
         syntax,
         at: 0,
     };
     while let Some((offset, token)) = scan.token() {
-        match token {
-            Token::Open => ifs_at.push(0),
-            Token::Close => {
-                if ifs_at.len() > 1 {
-                    ifs -= ifs_at.pop().unwrap_or_default();
-                }
-            }
-            Token::If => {
-                ifs += 1;
-                if let Some(here) = ifs_at.last_mut() {
-                    *here += 1;
-                }
-            }
-            Token::End => {
-                ifs_at.truncate(1);
-                ifs = 0;
-            }
-        }
-        if ifs_at.len() - 1 + ifs > max {
-            let finding = Finding::error(
-                Kind::Parse,
-                &file.name,
-                format!("nested deeper than {max} levels"),
-            );
-            return Err(vec![finding.at(text, offset, 1).help(
-                "split the expression: the limit keeps parsing and evaluation bounded",
-            )]);
-        }
+        depth.take(&token);
+        let max_open = match syntax {
+            Syntax::Policy => MAX_OPEN_IN_POLICIES,
+            Syntax::Schema => MAX_OPEN_IN_SCHEMAS,
+        };
+        let message = if depth.open() > max_open {
+            format!("nested deeper than {max_open} levels")
+        } else if syntax == Syntax::Policy && depth.whole() > MAX_DEPTH {
+            format!("an expression of more than {MAX_DEPTH} terms in a chain")
+        } else {
+            continue;
+        };
+        let finding = Finding::error(Kind::Parse, &file.name, message).at(text, offset, 1);
+        return Err(vec![finding.help(
+            "split it into several policies, or put the values into a set: \
+             the limit keeps evaluation within its stack",
+        )]);
     }
     Ok(())
 }
 
+/// What is open at some place of the text.
+#[derive(Debug)]
+struct Depth {
+    /// The text outside brackets, then one for each open bracket.
+    levels: Vec<Level>,
+}
+
+impl Default for Depth {
+    fn default() -> Self {
+        Self {
+            levels: vec![Level::default()],
+        }
+    }
+}
+
+/// What stands between a bracket and its end, commas between elements.
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    ifs: usize,
+    /// Operators in this element: each puts what is before it one deeper.
+    operators: usize,
+    /// The deepest bracket that has ended in this element.
+    ended: usize,
+    /// The deepest element before this one.
+    before: usize,
+}
+
+impl Level {
+    fn depth(self) -> usize {
+        self.before.max(self.ended + self.operators + self.ifs)
+    }
+}
+
+impl Depth {
+    fn take(&mut self, token: &Token) {
+        match token {
+            Token::Close => {
+                if self.levels.len() > 1 {
+                    let inner = self.levels.pop().unwrap_or_default().depth() + 1;
+                    self.here(|level| level.ended = level.ended.max(inner));
+                }
+            }
+            Token::Comma => self.here(|level| {
+                *level = Level {
+                    before: level.depth(),
+                    ..Level::default()
+                };
+            }),
+            Token::End => *self = Self::default(),
+            Token::If => self.here(|level| level.ifs += 1),
+            Token::Open => self.levels.push(Level::default()),
+            Token::Operator => self.here(|level| level.operators += 1),
+        }
+    }
+
+    fn here(&mut self, change: impl FnOnce(&mut Level)) {
+        if let Some(level) = self.levels.last_mut() {
+            change(level);
+        }
+    }
+
+    /// Brackets and `if`s that are open.
+    fn open(&self) -> usize {
+        self.levels.len() - 1 + self.levels.iter().map(|level| level.ifs).sum::<usize>()
+    }
+
+    /// How deep the expression is so far.
+    fn whole(&self) -> usize {
+        self.levels.iter().map(|level| level.depth()).sum()
+    }
+}
+
+#[derive(Debug)]
 enum Token {
     Close,
+    Comma,
     /// `;`: the policy or declaration ends, whatever is still open.
     End,
     If,
     Open,
+    Operator,
 }
 
 struct Scan<'t> {
@@ -88,22 +151,37 @@ impl Scan<'_> {
         while let Some(&byte) = bytes.get(self.at) {
             let start = self.at;
             self.at += 1;
-            match byte {
-                b'"' => self.skip_string(),
-                b'/' if bytes.get(self.at) == Some(&b'/') => self.skip_line(),
-                b'(' | b'[' | b'{' => return Some((start, Token::Open)),
-                b')' | b']' | b'}' => return Some((start, Token::Close)),
-                b'<' if self.syntax == Syntax::Schema => return Some((start, Token::Open)),
-                b'>' if self.syntax == Syntax::Schema => return Some((start, Token::Close)),
-                b';' => return Some((start, Token::End)),
+            let token = match byte {
+                b'"' => {
+                    self.skip_string();
+                    continue;
+                }
+                b'/' if bytes.get(self.at) == Some(&b'/') => {
+                    self.skip_line();
+                    continue;
+                }
+                b'(' | b'[' | b'{' => Token::Open,
+                b')' | b']' | b'}' => Token::Close,
+                b'<' if self.syntax == Syntax::Schema => Token::Open,
+                b'>' if self.syntax == Syntax::Schema => Token::Close,
+                b';' => Token::End,
+                b',' => Token::Comma,
+                b'+' | b'-' | b'*' | b'.' | b'!' | b'<' | b'>' => Token::Operator,
+                b'&' | b'|' | b'=' if bytes.get(self.at) == Some(&byte) => {
+                    self.at += 1;
+                    Token::Operator
+                }
                 b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                     self.skip_word();
-                    if self.text.get(start..self.at) == Some("if") {
-                        return Some((start, Token::If));
+                    match self.text.get(start..self.at) {
+                        Some("if") => Token::If,
+                        Some("has" | "in" | "is" | "like" | "unless" | "when") => Token::Operator,
+                        _ => continue,
                     }
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            return Some((start, token));
         }
         None
     }

@@ -72,26 +72,17 @@ impl Query {
 
     pub(super) fn new(
         snapshot: &Snapshot,
-        action: &EntityUid,
+        action: Option<&EntityUid>,
         evaluation: Option<Evaluation>,
         diagnostics: Vec<String>,
     ) -> Self {
-        let declared = snapshot
-            .schema()
-            .is_some_and(|schema| schema.context(action).is_some());
-        let action_label = declared.then(|| action_label(action));
+        let schema = snapshot.schema();
+        let is_declared =
+            |action: &&EntityUid| schema.is_some_and(|schema| schema.context(action).is_some());
         Self {
             evaluation,
             diagnostics,
-            action_label,
-        }
-    }
-
-    fn denied(diagnostics: Vec<String>) -> Self {
-        Self {
-            evaluation: None,
-            diagnostics,
-            action_label: None,
+            action_label: action.filter(is_declared).map(action_label),
         }
     }
 
@@ -102,25 +93,27 @@ impl Query {
         let resource = reading.scope_entity("resource", &raw.resource);
         let action = snapshot.action_named(raw.action.name);
         let (Some(principal), Some(resource), Some(action)) = (principal, resource, action) else {
-            return Self::denied(reading.diagnostics);
+            return reading.denied(None);
         };
+        let schema = snapshot.schema();
+        if schema.and_then(|schema| schema.applies(&action, &principal, &resource)) == Some(false) {
+            reading.deny(format!(
+                "`{action}` does not apply to a `{}` and a `{}`: denied",
+                principal.type_name(),
+                resource.type_name()
+            ));
+            return reading.denied(Some(&action));
+        }
         let context = reading.context(&action, raw);
-        let context = match reading.properties() {
-            Ok(()) => context,
-            Err(why) => {
-                reading.diagnostics.push(why);
-                None
-            }
-        };
-        let Some(context) = context else {
-            return Self::new(snapshot, &action, None, reading.diagnostics);
+        let (Some(context), true) = (context, reading.properties()) else {
+            return reading.denied(Some(&action));
         };
         let mentioned = engine::mentioned_in_context(&context);
         match Request::new(principal, action.clone(), resource, context, None) {
             Ok(request) => reading.finish(request, mentioned),
             Err(error) => {
-                reading.diagnostics.push(engine::chain(&error));
-                Self::new(snapshot, &action, None, reading.diagnostics)
+                reading.deny(engine::chain(&error));
+                reading.denied(Some(&action))
             }
         }
     }

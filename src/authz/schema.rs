@@ -1,8 +1,8 @@
 //! The schema as the rest of the core asks it: types, shapes, what only the store speaks for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
+use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaError, SchemaFragment};
 use miette::Diagnostic;
 
 use super::{
@@ -40,6 +40,8 @@ pub(super) struct Attribute {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shape {
     pub(super) attributes: Vec<Attribute>,
+    /// Entities of the type may have tags or parents, too.
+    pub(super) has_more: bool,
 }
 
 impl Shape {
@@ -62,15 +64,38 @@ pub(super) struct EntityType {
     pub(super) parent_types: Vec<EntityTypeName>,
 }
 
+/// One action.
+#[derive(Debug)]
+struct Action {
+    context: Shape,
+    principals: HashSet<EntityTypeName>,
+    resources: HashSet<EntityTypeName>,
+}
+
 /// A schema and the tables made of it.
 #[derive(Debug)]
 pub(super) struct SchemaModel {
     pub(super) cedar: Schema,
     pub(super) json: String,
     types: HashMap<String, EntityType>,
-    contexts: HashMap<EntityUid, Shape>,
+    actions: HashMap<EntityUid, Action>,
     /// By the id alone, where one declared action has it.
-    actions: HashMap<String, EntityUid>,
+    by_id: HashMap<String, EntityUid>,
+    /// Some `@parent` path goes through another entity.
+    has_parents_of_others: bool,
+}
+
+impl Action {
+    fn of(schema: &Schema, action: &EntityUid) -> Option<Self> {
+        let names = |names: Option<Vec<&EntityTypeName>>| {
+            names.into_iter().flatten().cloned().collect::<HashSet<_>>()
+        };
+        Some(Self {
+            context: engine::context_shape(schema, action)?,
+            principals: names(schema.principals_for_action(action).map(Iterator::collect)),
+            resources: names(schema.resources_for_action(action).map(Iterator::collect)),
+        })
+    }
 }
 
 impl SchemaModel {
@@ -99,16 +124,17 @@ impl SchemaModel {
         }
         let json = fragment.to_json_string().map_err(|error| broken(&error))?;
         let mut model = Self {
-            contexts: cedar
+            actions: cedar
                 .actions()
-                .filter_map(|action| Some((action.clone(), engine::context_shape(&cedar, action)?)))
+                .filter_map(|action| Some((action.clone(), Action::of(&cedar, action)?)))
                 .collect(),
-            actions: actions_by_id(&cedar),
+            by_id: actions_by_id(&cedar),
+            has_parents_of_others: false,
             cedar,
             json,
             types: HashMap::new(),
         };
-        let annotated = Annotated::read(&fragment);
+        let annotated = Annotated::read(&fragment).map_err(|error| broken(&error))?;
         for name in model.cedar.entity_types() {
             model.types.insert(
                 name.to_string(),
@@ -146,12 +172,34 @@ impl SchemaModel {
 
     /// The context an action takes; `None` for an undeclared action.
     pub(super) fn context(&self, action: &EntityUid) -> Option<&Shape> {
-        self.contexts.get(action)
+        self.actions.get(action).map(|action| &action.context)
+    }
+
+    /// Whether a declared action applies to these two types. Policies were not validated for
+    /// others. `None` where the schema does not know the action or one of the types.
+    pub(super) fn applies(
+        &self,
+        action: &EntityUid,
+        principal: &EntityUid,
+        resource: &EntityUid,
+    ) -> Option<bool> {
+        let action = self.actions.get(action)?;
+        self.type_of(principal)?;
+        self.type_of(resource)?;
+        Some(
+            action.principals.contains(principal.type_name())
+                && action.resources.contains(resource.type_name()),
+        )
+    }
+
+    /// Whether a parent of one entity may depend on the attributes of another.
+    pub(super) fn has_parents_of_others(&self) -> bool {
+        self.has_parents_of_others
     }
 
     /// The declared action with this id.
     pub(super) fn action(&self, id: &str) -> Option<&EntityUid> {
-        self.actions.get(id)
+        self.by_id.get(id)
     }
 
     fn annotate(&mut self, annotated: &Annotated, file: &SourceFile, text: &str) -> Vec<Finding> {
@@ -180,6 +228,7 @@ impl SchemaModel {
                         let path: Vec<String> = path.split('.').map(str::to_owned).collect();
                         match self.path_end(name, &path) {
                             Ok(end) => {
+                                self.has_parents_of_others |= path.len() > 1;
                                 if let Some(entity_type) = self.types.get_mut(name) {
                                     entity_type.parents.push(path);
                                     entity_type.parent_types.push(end);
@@ -226,21 +275,21 @@ pub(super) fn is_held(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
 }
 
 /// [`is_held`], and a policy could learn something from the entity. The absence of one without
-/// attributes cannot make a policy fail.
-pub(super) fn is_held_with_attributes(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
+/// attributes, tags and parents cannot change what a policy says.
+pub(super) fn is_held_and_read(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
     let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
-    entity_type
-        .is_some_and(|entity_type| entity_type.held && !entity_type.shape.attributes.is_empty())
+    entity_type.is_some_and(|entity_type| {
+        let shape = &entity_type.shape;
+        entity_type.held && (shape.has_more || !shape.attributes.is_empty())
+    })
 }
 
 /// `(entity type, annotation, value)` for the annotations that mean something to us.
 struct Annotated(Vec<(String, String, String)>);
 
 impl Annotated {
-    fn read(fragment: &SchemaFragment) -> Self {
-        let Ok(json) = fragment.clone().to_json_value() else {
-            return Self(Vec::new());
-        };
+    fn read(fragment: &SchemaFragment) -> Result<Self, SchemaError> {
+        let json = fragment.clone().to_json_value()?;
         let mut found = Vec::new();
         for (namespace, definition) in json.as_object().into_iter().flatten() {
             let types = definition
@@ -261,7 +310,7 @@ impl Annotated {
                 }
             }
         }
-        Self(found)
+        Ok(Self(found))
     }
 }
 

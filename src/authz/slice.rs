@@ -1,14 +1,17 @@
 //! The entities one question can reach: what it brought along, beside what is stored.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, OnceLock},
+};
 
 use cedar_policy::Entities;
 
 use super::{
+    Snapshot,
     engine::{self, Entity, Uid},
-    inline::{Above, Inline},
+    inline::{Above, Hierarchy, Inline},
     schema::{self, SchemaModel},
-    stored::StoredEntities,
 };
 
 /// Entities that came with a question, closed.
@@ -16,6 +19,9 @@ use super::{
 pub(super) struct Given {
     inline: Inline,
     above: Above,
+    /// Each entity of `inline` with its ancestors, once somebody needs them: the queries of a
+    /// batch share them.
+    closed: HashMap<Uid, OnceLock<Arc<Entity>>>,
 }
 
 /// What a question sees.
@@ -39,7 +45,7 @@ impl NamedBy {
         match self {
             Self::Policy => false,
             Self::Question => schema::is_held(schema, uid),
-            Self::Store => schema::is_held_with_attributes(schema, uid),
+            Self::Store => schema::is_held_and_read(schema, uid),
         }
     }
 }
@@ -49,9 +55,20 @@ impl Given {
     ///
     /// # Errors
     /// A cycle, or parents too deep.
-    pub(super) fn new(inline: Inline, stored: &StoredEntities) -> Result<Self, String> {
-        let above = Above::of(&inline, stored)?;
-        Ok(Self { inline, above })
+    pub(super) fn new(inline: Inline, snapshot: &Snapshot) -> Result<Self, String> {
+        let above = Above::of(&Hierarchy {
+            inline: &inline,
+            stored: snapshot.stored(),
+            schema: snapshot.schema(),
+        })?;
+        let closed = inline
+            .iter()
+            .map(|entity| (entity.uid().clone(), OnceLock::new()));
+        Ok(Self {
+            closed: closed.collect(),
+            above,
+            inline,
+        })
     }
 
     /// Whether the store alone answers.
@@ -65,20 +82,22 @@ impl Given {
     /// and the attributes and tags of entities it got at before; `in` asks the left one alone.
     pub(super) fn slice(
         &self,
-        stored: &StoredEntities,
-        schema: Option<&SchemaModel>,
+        snapshot: &Snapshot,
         roots: impl IntoIterator<Item = Uid>,
-        literals: &[Uid],
+        literals: impl IntoIterator<Item = Uid>,
     ) -> Result<Slice, String> {
+        let stored = snapshot.stored();
         let mut seen: HashSet<Uid> = HashSet::new();
         let mut reached: Vec<Arc<Entity>> = Vec::new();
         let mut missing: Option<Uid> = None;
-        let from_policies = literals.iter().map(|uid| (uid.clone(), NamedBy::Policy));
+        // The question comes off the stack first: what it reaches is its own, whatever the
+        // policies name besides.
+        let from_policies = literals.into_iter().map(|uid| (uid, NamedBy::Policy));
         let from_question = roots.into_iter().map(|uid| (uid, NamedBy::Question));
         let mut queue: Vec<(Uid, NamedBy)> = from_policies.chain(from_question).collect();
         while let Some((uid, named_by)) = queue.pop() {
             if self.inline.lookup(stored, &uid).is_none() {
-                if named_by.counts_as_missing(schema, &uid) {
+                if named_by.counts_as_missing(snapshot.schema(), &uid) {
                     missing = missing.max(Some(uid));
                 }
                 continue;
@@ -86,16 +105,19 @@ impl Given {
             if !seen.insert(uid.clone()) {
                 continue;
             }
-            let (entity, next) = match self.inline.get(&uid) {
-                Some(inline) => (self.closed(stored, inline), NamedBy::Question),
-                None => match self.shared(stored, &uid) {
-                    Some(kept) => (kept, NamedBy::Store),
-                    None => continue,
+            let entity = self.seen(snapshot, &uid);
+            let next = match named_by {
+                NamedBy::Policy => NamedBy::Policy,
+                NamedBy::Question | NamedBy::Store => match self.inline.get(&uid) {
+                    Some(_) => NamedBy::Question,
+                    None => NamedBy::Store,
                 },
             };
-            let mentioned = engine::mentioned(&entity).into_iter();
-            queue.extend(mentioned.map(|uid| (uid, next)));
-            reached.push(entity);
+            if let Some(entity) = entity {
+                let mentioned = engine::mentioned(&entity).into_iter();
+                queue.extend(mentioned.map(|uid| (uid, next)));
+                reached.push(entity);
+            }
         }
         Ok(Slice {
             entities: engine::view(reached)?,
@@ -103,34 +125,36 @@ impl Given {
         })
     }
 
-    /// An entity that came along, with all its ancestors.
-    pub(super) fn closed(&self, stored: &StoredEntities, entity: &Entity) -> Arc<Entity> {
-        let mut closed = entity.clone();
-        closed.remove_all_indirect_ancestors();
-        for ancestor in self.above.ancestors(entity.uid(), &self.inline, stored) {
-            closed.add_indirect_ancestor(ancestor);
+    /// An entity with all its ancestors, as the question sees it.
+    pub(super) fn seen(&self, snapshot: &Snapshot, uid: &Uid) -> Option<Arc<Entity>> {
+        if let (Some(entity), Some(closed)) = (self.inline.get(uid), self.closed.get(uid)) {
+            let close = || {
+                self.close(snapshot, entity)
+                    .unwrap_or_else(|| Arc::new(entity.clone()))
+            };
+            return Some(Arc::clone(closed.get_or_init(close)));
         }
-        Arc::new(closed)
-    }
-
-    /// A stored entity, as the question sees it.
-    fn shared(&self, stored: &StoredEntities, uid: &Uid) -> Option<Arc<Entity>> {
+        let stored = snapshot.stored();
         let kept = if self.inline.replaces() {
             None
         } else {
             stored.get(uid)
         };
         let entity = kept.or_else(|| stored.action(uid))?;
-        let grown = self.inline.grown_parents(stored, uid);
-        if grown.is_empty() {
-            return Some(Arc::clone(entity));
-        }
-        let mut entity = Entity::clone(entity);
-        for parent in grown {
-            for ancestor in self.above.ancestors(&parent, &self.inline, stored) {
-                entity.add_indirect_ancestor(ancestor);
-            }
-        }
-        Some(Arc::new(entity))
+        Some(
+            self.close(snapshot, entity)
+                .unwrap_or_else(|| Arc::clone(entity)),
+        )
+    }
+
+    /// The entity with the ancestors the question gives it; `None` if they are those it has.
+    fn close(&self, snapshot: &Snapshot, entity: &Entity) -> Option<Arc<Entity>> {
+        let hierarchy = Hierarchy {
+            inline: &self.inline,
+            stored: snapshot.stored(),
+            schema: snapshot.schema(),
+        };
+        let ancestors = self.above.ancestors(entity.uid(), &hierarchy)?;
+        Some(Arc::new(engine::with_ancestors(entity, ancestors)))
     }
 }

@@ -2,17 +2,14 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use cedar_policy::{
-    AuthorizationError, Authorizer, Decision as CedarDecision, Entities, EntityUid, Request,
-    Response,
-};
+use cedar_policy::{AuthorizationError, Entities, EntityUid};
 
 use super::{
     Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, Matrix, OnPolicyError, Outcome,
     PolicyError, Query, RawQuery, Rejection, Revision, SourceFile, Sources, compile,
     conditions::Conditions,
     engine::{self, Uid},
-    index::Index,
+    index::{Index, Verdict},
     policies::Policies,
     query,
     schema::{self, SchemaModel},
@@ -160,19 +157,8 @@ impl Snapshot {
         };
         let entities = evaluation.entities.as_ref();
         let entities = entities.unwrap_or_else(|| self.stored.view());
-        let response = self.evaluate(&evaluation.request, entities);
-        self.answer(&response, on_error, diagnostics)
-    }
-
-    /// Asks Cedar about the policies that can matter.
-    pub(super) fn evaluate(&self, request: &Request, entities: &Entities) -> Response {
-        match request.action() {
-            Some(action) => {
-                let candidates = self.index.candidates(action);
-                Authorizer::new().is_authorized(request, &candidates.set, entities)
-            }
-            None => Authorizer::new().is_authorized(request, &self.policies.set, entities),
-        }
+        let verdict = self.index.authorize(&evaluation.request, entities);
+        self.answer(verdict, on_error, diagnostics)
     }
 
     /// What the question sees: `None` is all that is stored.
@@ -198,12 +184,11 @@ impl Snapshot {
             }
             return Ok(None);
         }
-        let candidates = action.map(|action| self.index.candidates(action));
-        let literals = candidates.map_or(&[][..], |candidates| &candidates.literals);
+        let literals = self.index.literals(action).cloned();
         let roots = roots
             .into_iter()
             .chain(action.map(|action| engine::uid(action).clone()));
-        let slice = given.slice(&self.stored, self.schema.as_ref(), roots, literals)?;
+        let slice = given.slice(self, roots, literals)?;
         match slice.missing {
             Some(missing) => Err(query::not_stored(&missing)),
             None => Ok(Some(slice.entities)),
@@ -237,32 +222,29 @@ impl Snapshot {
 
     fn answer(
         &self,
-        response: &Response,
+        verdict: Verdict,
         on_error: OnPolicyError,
         diagnostics: Vec<String>,
     ) -> Answer {
-        let mut policies: Vec<String> = response
-            .diagnostics()
-            .reason()
-            .map(ToString::to_string)
-            .collect();
+        let mut policies: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
         policies.sort();
         let mut forbid_erred = false;
         let mut errors: Vec<PolicyError> = Vec::new();
-        for error in response.diagnostics().errors() {
-            let AuthorizationError::PolicyEvaluationError(evaluation) = error;
-            forbid_erred |= self.index.is_forbid(evaluation.policy_id());
+        for error in verdict.errors {
+            let message = error.to_string();
+            let AuthorizationError::PolicyEvaluationError(error) = error;
+            forbid_erred |= self.index.is_forbid(error.policy_id());
             errors.push(PolicyError {
-                policy: evaluation.policy_id().to_string(),
-                message: error.to_string(),
+                policy: error.policy_id().to_string(),
+                message,
             });
         }
         errors.sort();
-        let outcome = match response.decision() {
-            CedarDecision::Deny if !policies.is_empty() => Outcome::Forbidden,
+        let outcome = match verdict.allows {
+            false if !policies.is_empty() => Outcome::Forbidden,
             _ if forbid_erred && on_error == OnPolicyError::Deny => Outcome::Error,
-            CedarDecision::Allow => Outcome::Permitted,
-            CedarDecision::Deny => Outcome::NotPermitted,
+            true => Outcome::Permitted,
+            false => Outcome::NotPermitted,
         };
         if outcome == Outcome::Error {
             policies.clear();

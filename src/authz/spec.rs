@@ -1,5 +1,7 @@
 //! What rows, columns, roles and scope words mean: definitions, never which cell has which word.
 
+use std::fmt;
+
 use cedar_policy::{Context, EntityUid, PolicySet};
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
     coerce::{self, Sink},
     engine,
     index::Index,
+    notes::Path,
     policies::Policies,
     schema::{SchemaModel, Shape},
     stored::StoredEntities,
@@ -222,30 +225,30 @@ fn ask(section: &Section<'_>, schema: &SchemaModel) -> Result<Ask, Finding> {
 fn context(text: &str, shape: &Shape) -> Result<Context, String> {
     let json = Json::parse(text.as_bytes(), MAX_DEPTH).map_err(|error| error.to_string())?;
     let object = json.as_object().ok_or("a context is a JSON object")?;
-    let mut notes = Notes(Vec::new());
+    let mut notes = Strict(None);
     let mut pairs = Vec::new();
     for (key, json) in object.iter() {
         let attribute = shape
             .attribute(key)
             .ok_or_else(|| format!("the action declares no context key `{key}`"))?;
-        let value = coerce::declared(json, &attribute.value, key, &mut notes);
+        let value = coerce::declared(json, &attribute.value, Path::Part(key), &mut notes);
         pairs.extend(value.map(|value| (key.to_owned(), value)));
     }
-    if let Some(note) = notes.0.into_iter().next() {
+    if let Some(note) = notes.0 {
         return Err(note);
     }
     Context::from_pairs(pairs).map_err(|error| engine::chain(&error))
 }
 
 /// In a definition nothing may be left out, so that every note is an error.
-struct Notes(Vec<String>);
+struct Strict(Option<String>);
 
-impl<'a> Sink<'a> for Notes {
+impl<'a> Sink<'a> for Strict {
     fn entity(&mut self, uid: EntityUid, _properties: Option<&'a super::Object<'a>>) -> EntityUid {
         uid
     }
 
-    fn note(&mut self, message: String) {
-        self.0.push(message);
+    fn note(&mut self, note: fmt::Arguments<'_>) {
+        self.0.get_or_insert_with(|| note.to_string());
     }
 }

@@ -27,8 +27,6 @@ pub(super) struct StoredEntities {
     actions: HashMap<Uid, Arc<Entity>>,
     /// Everything, for questions that bring nothing along.
     view: Entities,
-    /// Parents that nobody stored.
-    dangling_parents: HashSet<Uid>,
     /// Stored entities from which a policy could reach one that should be stored and is not, with
     /// the missing one.
     dangling: HashMap<Uid, Uid>,
@@ -100,10 +98,14 @@ impl StoredEntities {
             let broken = broken.into_iter();
             findings.extend(broken.map(|(uid, message)| places.finding(uid, message)));
         }
-        (Self::of(entities, schema), places)
+        let stored = Self::of(entities, schema).unwrap_or_else(|message| {
+            findings.push(Finding::error(Kind::Entities, String::new(), message));
+            Self::default()
+        });
+        (stored, places)
     }
 
-    fn of(entities: HashMap<Uid, Entity>, schema: Option<&SchemaModel>) -> Self {
+    fn of(entities: HashMap<Uid, Entity>, schema: Option<&SchemaModel>) -> Result<Self, String> {
         let by_uid: HashMap<Uid, Arc<Entity>> = entities
             .into_iter()
             .map(|(uid, entity)| (uid, Arc::new(entity)))
@@ -128,22 +130,15 @@ impl StoredEntities {
             .values()
             .filter(|entity| !actions.contains_key(entity.uid()));
         let all = stored.chain(actions.values()).map(Arc::clone);
-        // Uids are unique here, so there is nothing the view could refuse.
-        let view = engine::view(all).unwrap_or_default();
+        let view = engine::view(all)?;
         let dangling = dangling(&by_uid, schema);
-        let above = by_uid.values().flat_map(|entity| entity.ancestors());
-        let dangling_parents = above
-            .filter(|uid| !by_uid.contains_key(*uid))
-            .cloned()
-            .collect();
-        Self {
+        Ok(Self {
             by_uid,
             by_type,
             actions,
             view,
-            dangling_parents,
             dangling,
-        }
+        })
     }
 
     /// The stored entity.
@@ -169,11 +164,6 @@ impl StoredEntities {
     /// What is missing behind a stored entity, if something is.
     pub(super) fn missing_behind(&self, uid: &Uid) -> Option<&Uid> {
         self.dangling.get(uid)
-    }
-
-    /// Whether this is a parent of a stored entity and nobody stored it.
-    pub(super) fn is_dangling_parent(&self, uid: &Uid) -> bool {
-        self.dangling_parents.contains(uid)
     }
 
     /// How many are stored, action entities not counted.
@@ -275,8 +265,7 @@ fn adopt_all(entities: &mut HashMap<Uid, Entity>, schema: &SchemaModel) -> Vec<(
 
 /// For each stored entity behind which an entity of a held type is missing: the missing one.
 fn dangling(by_uid: &HashMap<Uid, Arc<Entity>>, schema: Option<&SchemaModel>) -> HashMap<Uid, Uid> {
-    let is_missing =
-        |uid: &Uid| schema::is_held_with_attributes(schema, uid) && !by_uid.contains_key(uid);
+    let is_missing = |uid: &Uid| schema::is_held_and_read(schema, uid) && !by_uid.contains_key(uid);
     let mut dangling: HashMap<Uid, Uid> = HashMap::new();
     let mut named_by: HashMap<Uid, Vec<&Uid>> = HashMap::new();
     let mut queue: Vec<&Uid> = Vec::new();

@@ -152,6 +152,35 @@ fn deep_nesting_is_refused_before_it_is_parsed() {
 }
 
 #[test]
+fn a_chain_that_could_outgrow_the_stack_is_refused() {
+    let policy = |condition: &str| {
+        let text = format!("permit (principal, action, resource) when {{ {condition} }};");
+        sources(&text, "", "")
+    };
+    let long = "an expression of more than 1000 terms in a chain";
+    for (term, operator) in [
+        ("1", " + "),
+        ("1", " - "),
+        ("true", " && "),
+        ("true", " || "),
+        ("principal.a", ".a"),
+        ("1 == 1", " && "),
+    ] {
+        check(
+            &policy(&vec![term; 200_000].join(operator)),
+            Kind::Parse,
+            long,
+        );
+    }
+    let clauses = "when { true }".repeat(2_000);
+    let text = format!("permit (principal, action, resource) {clauses};");
+    check(&sources(&text, "", ""), Kind::Parse, long);
+    compiled(&policy(&vec!["true"; 900].join(" && ")));
+    let listed = vec!["User::\"a\".b"; 5_000].join(", ");
+    compiled(&policy(&format!("[{listed}].contains(principal)")));
+}
+
+#[test]
 fn a_broken_schema_hides_nothing_else_that_is_certain() {
     let broken = sources(
         "permit (principal, action, resource) when { };",

@@ -1,5 +1,7 @@
 //! Reading a question that trusts nothing: what does not fit is left out and noted.
 
+use std::fmt;
+
 use cedar_policy::{Context, EntityUid, Request, RestrictedExpression};
 
 use crate::authz::{
@@ -7,6 +9,7 @@ use crate::authz::{
     engine::{self, Uid},
     hierarchy,
     inline::{Inline, MAX_ENTITIES},
+    notes::{Notes, Path},
     schema::{self, Shape},
     slice::Given,
     uids,
@@ -17,13 +20,16 @@ use super::{Evaluation, Query, RawEntity, RawQuery};
 /// The context key that carries `action.properties`; a caller's own key of that name is ignored.
 const ACTION_PROPERTIES: &str = "action_properties";
 
+const CONTEXT: Path<'_> = Path::Part("context");
+const PROPERTIES: Path<'_> = Path::Part("action.properties");
+
 /// A question while it is read.
 pub(super) struct Reading<'s, 'a> {
     snapshot: &'s Snapshot,
     inline: Inline,
     /// Properties still to be read, with the entity they are for.
     pending: Vec<(EntityUid, &'a Object<'a>)>,
-    pub(super) diagnostics: Vec<String>,
+    notes: Notes,
 }
 
 impl<'s, 'a> Reading<'s, 'a> {
@@ -32,7 +38,7 @@ impl<'s, 'a> Reading<'s, 'a> {
             snapshot,
             inline: Inline::default(),
             pending: Vec::new(),
-            diagnostics: Vec::new(),
+            notes: Notes::default(),
         }
     }
 
@@ -40,7 +46,7 @@ impl<'s, 'a> Reading<'s, 'a> {
         match uids::from_parts(raw.type_name, raw.id) {
             Ok(uid) => Some(coerce::Sink::entity(self, uid, raw.properties)),
             Err(why) => {
-                self.diagnostics.push(format!("`{what}`: {why}: denied"));
+                self.notes.denied(format!("`{what}`: {why}: denied"));
                 None
             }
         }
@@ -61,7 +67,7 @@ impl<'s, 'a> Reading<'s, 'a> {
             }
         };
         Context::from_pairs(pairs)
-            .map_err(|error| self.diagnostics.push(engine::chain(&error)))
+            .map_err(|error| self.notes.denied(engine::chain(&error)))
             .ok()
     }
 
@@ -72,13 +78,13 @@ impl<'s, 'a> Reading<'s, 'a> {
     ) -> Vec<(String, RestrictedExpression)> {
         let mut pairs = Vec::new();
         for (key, value) in own {
-            let value = coerce::literal(value, &format!("context.{key}"), self);
+            let value = coerce::literal(value, Path::Key(&CONTEXT, key), self);
             pairs.extend(value.map(|value| ((*key).to_owned(), value)));
         }
         if let Some(properties) = raw.action.properties {
             let mut fields = Vec::new();
             for (key, value) in properties.iter() {
-                let value = coerce::literal(value, &format!("action.properties.{key}"), self);
+                let value = coerce::literal(value, Path::Key(&PROPERTIES, key), self);
                 fields.extend(value.map(|value| (key.to_owned(), value)));
             }
             let record = RestrictedExpression::new_record(fields).ok();
@@ -95,25 +101,23 @@ impl<'s, 'a> Reading<'s, 'a> {
     ) -> Option<Vec<(String, RestrictedExpression)>> {
         let mut pairs = Vec::new();
         for (key, json) in own {
-            let path = format!("context.{key}");
+            let path = Path::Key(&CONTEXT, key);
             let Some(attribute) = shape.attribute(key) else {
-                self.diagnostics
-                    .push(format!("`{path}` is not declared: left out"));
+                self.undeclared(path);
                 continue;
             };
-            let value = coerce::declared(json, &attribute.value, &path, self);
-            pairs.push(((*key).to_owned(), self.or_deny(&path, value)?));
+            let value = coerce::declared(json, &attribute.value, path, self);
+            pairs.push(((*key).to_owned(), self.or_deny(path, value)?));
         }
         match (raw.action.properties, shape.attribute(ACTION_PROPERTIES)) {
             (Some(properties), Some(attribute)) => {
-                let path = "action.properties";
-                let value = coerce::declared_object(properties, &attribute.value, path, self);
-                pairs.push((ACTION_PROPERTIES.to_owned(), self.or_deny(path, value)?));
+                let value = coerce::declared_object(properties, &attribute.value, PROPERTIES, self);
+                pairs.push((
+                    ACTION_PROPERTIES.to_owned(),
+                    self.or_deny(PROPERTIES, value)?,
+                ));
             }
-            (Some(_), None) => {
-                let note = "`action.properties` is not declared for this action: left out";
-                self.diagnostics.push(note.to_owned());
-            }
+            (Some(_), None) => self.undeclared(PROPERTIES),
             (None, _) => {}
         }
         let is_missing = |name: &str| pairs.iter().all(|(key, _)| key != name);
@@ -122,49 +126,54 @@ impl<'s, 'a> Reading<'s, 'a> {
             .iter()
             .filter(|attribute| attribute.required);
         if let Some(missing) = required.find(|attribute| is_missing(&attribute.name)) {
-            let note = format!("`context.{}` is required: denied", missing.name);
-            self.diagnostics.push(note);
+            self.notes
+                .denied(format!("`context.{}` is required: denied", missing.name));
             return None;
         }
         Some(pairs)
     }
 
     /// A declared context key of the wrong type makes the decision, whatever the policies say.
-    fn or_deny<T>(&mut self, path: &str, value: Option<T>) -> Option<T> {
+    fn or_deny<T>(&mut self, path: Path<'_>, value: Option<T>) -> Option<T> {
         if value.is_none() {
-            self.diagnostics
-                .push(format!("`{path}` is of the wrong type: denied"));
+            self.notes
+                .denied(format!("`{path}` is of the wrong type: denied"));
         }
         value
     }
 
+    fn undeclared(&mut self, path: Path<'_>) {
+        self.notes
+            .left_out(format_args!("`{path}` is not declared: left out"));
+    }
+
     /// Reads the properties of all entities named so far, and of those they name in turn.
-    pub(super) fn properties(&mut self) -> Result<(), String> {
+    /// Returns whether the question can still be asked.
+    pub(super) fn properties(&mut self) -> bool {
         let mut next = 0;
         while let Some((uid, properties)) = self.pending.get(next).cloned() {
             next += 1;
-            if self.inline.len() >= MAX_ENTITIES {
-                return Err(format!(
-                    "more than {MAX_ENTITIES} entities with properties: denied"
-                ));
+            if next > MAX_ENTITIES {
+                let reason = format!("more than {MAX_ENTITIES} entities with properties: denied");
+                self.notes.denied(reason);
+                return false;
             }
             if schema::is_held(self.snapshot.schema(), engine::uid(&uid)) {
-                let note =
-                    format!("properties of `{uid}` are ignored: only the store speaks for it");
-                self.diagnostics.push(note);
+                self.notes.left_out(format_args!(
+                    "properties of `{uid}` are ignored: only the store speaks for it"
+                ));
                 continue;
             }
             let attributes = self.attributes(&uid, properties);
-            let base = self
-                .inline
-                .lookup(self.snapshot.stored(), engine::uid(&uid));
+            let stored = self.snapshot.stored();
+            let base = self.inline.lookup(stored, engine::uid(&uid));
             match engine::overlay(&uid, attributes, base) {
                 Ok(entity) => self.inline.insert(entity),
-                Err(why) => self.diagnostics.push(why),
+                Err(why) => self.notes.left_out(format_args!("{why}")),
             }
         }
         self.adopt();
-        Ok(())
+        true
     }
 
     fn attributes(
@@ -179,15 +188,14 @@ impl<'s, 'a> Reading<'s, 'a> {
             .iter()
             .filter(|(_, json)| !matches!(json, Json::Null))
         {
-            let path = format!("{uid}.{key}");
+            let path = Path::Attribute(uid, key);
             let value = match declared {
-                None => coerce::literal(json, &path, self),
+                None => coerce::literal(json, path, self),
                 Some(entity_type) => {
                     match entity_type.and_then(|entity_type| entity_type.shape.attribute(key)) {
-                        Some(attribute) => coerce::declared(json, &attribute.value, &path, self),
+                        Some(attribute) => coerce::declared(json, &attribute.value, path, self),
                         None => {
-                            self.diagnostics
-                                .push(format!("`{path}` is not declared: left out"));
+                            self.undeclared(path);
                             None
                         }
                     }
@@ -236,19 +244,31 @@ impl<'s, 'a> Reading<'s, 'a> {
         let roots: Vec<Uid> = scope.chain(mentioned).collect();
         let snapshot = self.snapshot;
         let action = request.action().cloned();
-        let given = Given::new(std::mem::take(&mut self.inline), snapshot.stored());
+        let given = Given::new(std::mem::take(&mut self.inline), snapshot);
         let sees = given.and_then(|given| snapshot.sees(&given, action.as_ref(), roots));
         let evaluation = match sees {
             Ok(entities) => Some(Evaluation { request, entities }),
             Err(why) => {
-                self.diagnostics.push(why);
+                self.notes.denied(why);
                 None
             }
         };
-        match action {
-            Some(action) => Query::new(snapshot, &action, evaluation, self.diagnostics),
-            None => Query::denied(self.diagnostics),
-        }
+        Query::new(
+            snapshot,
+            action.as_ref(),
+            evaluation,
+            self.notes.into_lines(),
+        )
+    }
+
+    /// The question is denied before evaluation, as the notes say.
+    pub(super) fn denied(self, action: Option<&EntityUid>) -> Query {
+        Query::new(self.snapshot, action, None, self.notes.into_lines())
+    }
+
+    /// Notes why the question is denied.
+    pub(super) fn deny(&mut self, reason: String) {
+        self.notes.denied(reason);
     }
 }
 
@@ -261,7 +281,7 @@ impl<'a> coerce::Sink<'a> for Reading<'_, 'a> {
         uid
     }
 
-    fn note(&mut self, message: String) {
-        self.diagnostics.push(message);
+    fn note(&mut self, note: fmt::Arguments<'_>) {
+        self.notes.left_out(note);
     }
 }
