@@ -2,13 +2,20 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tracing::debug;
+use tracing::{Level, debug, enabled, info, warn};
 
 use crate::{
-    authz::{Answer, OnPolicyError, Query, RawQuery, Revision, Snapshot},
+    authz::{Answer, OnPolicyError, Outcome, Query, RawQuery, Revision, Snapshot},
     store::Reader,
     telemetry::Metrics,
 };
+
+mod throttle;
+
+use throttle::Throttle;
+
+/// Longest reason in a log line: a caller chooses the ids in it.
+const REASON_CHARS: usize = 300;
 
 /// Hands out sessions on the snapshot in force.
 #[derive(Clone, Debug)]
@@ -19,15 +26,36 @@ pub struct Pdp {
     pub metrics: Arc<Metrics>,
     /// What an erring `forbid` policy means.
     pub on_error: OnPolicyError,
+    notices: Arc<Notices>,
+}
+
+/// Lines about decisions that somebody should look at.
+#[derive(Debug, Default)]
+struct Notices {
+    /// A policy could not be evaluated.
+    errors: Throttle,
+    /// A query did not get as far as the policies.
+    unasked: Throttle,
 }
 
 impl Pdp {
+    /// A decision point that asks what `reader` reads and counts in `metrics`.
+    pub fn new(reader: Reader, metrics: Arc<Metrics>, on_error: OnPolicyError) -> Self {
+        Self {
+            reader,
+            metrics,
+            on_error,
+            notices: Arc::default(),
+        }
+    }
+
     /// One snapshot for one query or one whole batch; `None` before the first is in force.
     pub fn session(&self) -> Option<Session> {
         Some(Session {
             snapshot: self.reader.current()?,
             metrics: Arc::clone(&self.metrics),
             on_error: self.on_error,
+            notices: Arc::clone(&self.notices),
         })
     }
 }
@@ -40,6 +68,7 @@ pub struct Session {
     snapshot: Arc<Snapshot>,
     metrics: Arc<Metrics>,
     on_error: OnPolicyError,
+    notices: Arc<Notices>,
 }
 
 impl Session {
@@ -74,7 +103,38 @@ impl Session {
             "decided: {}",
             answer.outcome
         );
+        self.notice(&answer);
         answer
+    }
+
+    /// Says in the log what whoever keeps the policies or the data should look at.
+    fn notice(&self, answer: &Answer) {
+        if !answer.errors.is_empty()
+            && enabled!(Level::WARN)
+            && let Some(suppressed) = self.notices.errors.take(Instant::now())
+        {
+            // Cedar's messages quote values: whoever may read those finds them in the answer.
+            let policies: Vec<_> = answer.errors.iter().map(|error| &error.policy).collect();
+            warn!(
+                ?policies,
+                outcome = answer.outcome.as_str(),
+                revision = %self.revision(),
+                suppressed,
+                "policies could not be evaluated: {policies:?}"
+            );
+        }
+        if let Some(reason) = unasked(answer)
+            && enabled!(Level::INFO)
+            && let Some(suppressed) = self.notices.unasked.take(Instant::now())
+        {
+            let reason = printable(reason);
+            info!(
+                reason,
+                revision = %self.revision(),
+                suppressed,
+                "denied before evaluation: {reason}"
+            );
+        }
     }
 
     /// Counts a batch, of which every query is asked of this session.
@@ -87,4 +147,22 @@ impl Session {
         self.snapshot
             .decide(&self.snapshot.query(raw), self.on_error)
     }
+}
+
+/// Why the policies were not asked: the diagnostics line that ends in "denied" names an entity,
+/// a type or a declared key of the context, and no value.
+fn unasked(answer: &Answer) -> Option<&str> {
+    if answer.outcome != Outcome::NotPermitted {
+        return None;
+    }
+    let mut lines = answer.diagnostics.iter();
+    lines
+        .rfind(|line| line.ends_with(": denied"))
+        .map(String::as_str)
+}
+
+/// The text on one line of bounded length.
+fn printable(text: &str) -> String {
+    let visible = |it: char| if it.is_control() { ' ' } else { it };
+    text.chars().take(REASON_CHARS).map(visible).collect()
 }

@@ -153,6 +153,9 @@ struct Authorized {
 struct Diagnostics {
     reason: Vec<String>,
     errors: Vec<String>,
+    /// Not Cedar's: what was odd about the question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 impl From<Answer> for Authorized {
@@ -167,11 +170,14 @@ impl From<Answer> for Authorized {
             .map(|error| error.message)
             .collect();
         errors.sort_unstable();
+        let mut notes = answer.diagnostics;
+        notes.sort_unstable();
         Self {
             decision,
             diagnostics: Diagnostics {
                 reason: answer.policies,
                 errors,
+                notes,
             },
         }
     }

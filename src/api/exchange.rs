@@ -11,7 +11,7 @@ use hyper::{
     body::Incoming,
     header::{HOST, HeaderMap, HeaderName, HeaderValue},
 };
-use tracing::{Instrument, Span, debug_span, error};
+use tracing::{Instrument, Span, error, info_span};
 
 use crate::telemetry::Metrics;
 
@@ -80,9 +80,10 @@ pub(super) fn only_post(method: &Method) -> Result<(), Refusal> {
     Err(Refusal::method("POST"))
 }
 
-/// The span that log lines about this request stand in.
+/// The span that log lines about this request stand in, at the level that is on by default: a
+/// line that cannot be told from which request it comes is worth little.
 fn span(headers: &HeaderMap, endpoint: &'static str, id: Option<&HeaderValue>) -> Span {
-    let span = debug_span!(
+    let span = info_span!(
         "request",
         endpoint,
         request_id = tracing::field::Empty,

@@ -100,14 +100,11 @@ impl Service {
         reloader.first_load()?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
         let signals = Signals::new()?;
-        let pdp = Pdp {
-            reader,
-            metrics: Arc::clone(&metrics),
-            on_error: match config.on_policy_error {
-                PolicyErrorRule::Cedar => OnPolicyError::Cedar,
-                PolicyErrorRule::Deny => OnPolicyError::Deny,
-            },
+        let on_error = match config.on_policy_error {
+            PolicyErrorRule::Cedar => OnPolicyError::Cedar,
+            PolicyErrorRule::Deny => OnPolicyError::Deny,
         };
+        let pdp = Pdp::new(reader, Arc::clone(&metrics), on_error);
         let limits = api::Limits {
             body_bytes: config.max_body_bytes,
             batch: config.max_batch,

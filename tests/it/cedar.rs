@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use palisade::api;
+use palisade::{
+    api,
+    authz::{SourceFile, Sources},
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Server, Start};
@@ -169,4 +172,28 @@ fn a_batch_that_is_not_worked_through_in_time_is_refused_whole() {
         assert_eq!((reply.status, reply.code().as_str()), (503, "overloaded"));
         assert_eq!(reply.header("retry-after"), Some("1"));
     }
+}
+
+#[test]
+fn why_the_policies_were_not_asked_is_in_the_notes() {
+    let file = |name: &str, text: &str| SourceFile {
+        name: name.to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    };
+    let schema = r#"@held("stored") entity user; entity record;
+        action read appliesTo { principal: user, resource: record };"#;
+    let server = Server::start(&Start {
+        sources: Sources {
+            policies: vec![file("p.cedar", "permit (principal, action, resource);")],
+            schema: Some(file("s.cedarschema", schema)),
+            ..Sources::default()
+        },
+        ..Start::default()
+    });
+    let denied = concat!(
+        r#"{"decision":"Deny","diagnostics":{"reason":[],"errors":[],"notes":["#,
+        r#""`user::\"alice\"` is not stored, and only the store speaks for its type: denied"]}}"#
+    );
+    let read = question("alice", "read", "record-1");
+    check(&server, ONE, &read, (200, denied));
 }

@@ -83,11 +83,7 @@ impl Server {
             publisher.publish(snapshot);
         }
         status.set_listener(Check::Ok);
-        let pdp = Pdp {
-            reader,
-            metrics: Arc::clone(&metrics),
-            on_error: start.on_error,
-        };
+        let pdp = Pdp::new(reader, Arc::clone(&metrics), start.on_error);
         let decisions = Decisions::new(pdp.clone(), &start.authzen, start.limits);
         let admin = Admin::new(pdp, metrics, Arc::clone(&status));
         let (stop, stopped) = watch::channel(false);

@@ -15,6 +15,8 @@ mod conformance;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod metadata;
 #[cfg(test)]
 mod shipped;
