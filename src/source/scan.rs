@@ -20,6 +20,10 @@ const MAX_TOTAL_BYTES: u64 = 64 << 20;
 /// Longest entity file: a million entities of 250 bytes.
 const MAX_ENTITIES_BYTES: u64 = 256 << 20;
 
+/// All entity files together: four times the million that the largest one holds. What is read
+/// is held in memory twice while it is compared.
+const MAX_ENTITIES_TOTAL_BYTES: u64 = 1 << 30;
+
 /// Most files that are read.
 const MAX_FILES: usize = 10_000;
 
@@ -69,6 +73,7 @@ pub(super) struct Scan {
     pub(super) interest: Interest,
     names_seen: usize,
     bytes: u64,
+    entities_bytes: u64,
 }
 
 impl Found {
@@ -137,9 +142,16 @@ impl Scan {
                 scan.named(role, &spec.root.join(path), path);
             }
         }
-        if scan.bytes > MAX_TOTAL_BYTES {
-            let message = format!("policies, schema and the like exceed {MAX_TOTAL_BYTES} bytes");
-            scan.findings.push(Finding::error(Kind::Io, "", message));
+        for (what, bytes, limit) in [
+            ("policies, schema and the like", scan.bytes, MAX_TOTAL_BYTES),
+            ("entities", scan.entities_bytes, MAX_ENTITIES_TOTAL_BYTES),
+        ] {
+            if bytes > limit {
+                let message = format!("{what} exceed {limit} bytes");
+                scan.findings.push(Finding::error(Kind::Io, "", message));
+                // Nothing is read of what is too much to hold.
+                scan.files.clear();
+            }
         }
         scan
     }
@@ -159,8 +171,13 @@ impl Scan {
         for (_, result) in found {
             match result {
                 Ok(file) => {
-                    if role != Role::Entities {
-                        self.bytes += file.stamp.len;
+                    match role {
+                        Role::Entities => self.entities_bytes += file.stamp.len,
+                        Role::Conditions
+                        | Role::Links
+                        | Role::Policies
+                        | Role::Schema
+                        | Role::Spec => self.bytes += file.stamp.len,
                     }
                     self.files.push(file);
                 }

@@ -200,6 +200,22 @@ fn too_deep_too_many_and_too_much_are_findings() {
         message,
         "policies, schema and the like exceed 67108864 bytes"
     );
+
+    let root = folder();
+    write(&root, "policies/a.cedar", "");
+    fs::create_dir(root.path().join("entities")).unwrap();
+    for number in 0..5 {
+        let path = root.path().join(format!("entities/{number}.json"));
+        let file = File::create(path).unwrap();
+        file.set_len(MAX_ENTITIES_BYTES).unwrap();
+    }
+    let mut spec = spec(&root, &["policies"]);
+    spec.entities = vec!["entities".into()];
+    // Looked at, but not read: that would take more memory than the cap allows.
+    assert_eq!(Scan::of(&spec).files, []);
+    let rejection = spec.read().unwrap_err();
+    let messages: Vec<_> = rejection.findings().iter().map(|it| &it.message).collect();
+    assert_eq!(messages, ["entities exceed 1073741824 bytes"]);
 }
 
 #[test]
