@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::{
-    authz::{Finding, Rejection, Revision, Severity, Snapshot, Sources},
+    authz::{Finding, Kind, Rejection, Revision, Severity, Snapshot, Sources},
     store::Publisher,
     telemetry::{Attempt, Check, Metrics, ReloadResult, Status},
 };
@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// within one tick of the file system's clock look like one.
 const SUSPICIOUS_POLLS: u32 = 2;
 
+/// Said in place of a message that may hold attributes.
+const ELSEWHERE: &str = "see `/v1/status` or `palisade check`";
+
 /// Reads, compiles and publishes. Owns the only writer.
 #[derive(Debug)]
 pub struct Reloader {
@@ -44,11 +47,14 @@ pub struct Reloader {
     last_scan: Option<Scan>,
     suspicious_polls: u32,
     refused: Option<Refused>,
+    compile: fn(Sources) -> Result<Snapshot, Rejection>,
 }
 
 /// The candidate that was refused last, so that it is refused once and not at every look.
 #[derive(Debug)]
 struct Refused {
+    /// `None` if not the candidate is to blame but what was in the way of reading or compiling
+    /// it, which may go away without a trace on the files.
     revision: Option<Revision>,
     rejection: Rejection,
 }
@@ -79,6 +85,7 @@ impl Reloader {
             last_scan: None,
             suspicious_polls: SUSPICIOUS_POLLS,
             refused: None,
+            compile,
         }
     }
 
@@ -134,8 +141,8 @@ impl Reloader {
         let scan = Scan::of(&self.spec);
         let grew = watcher.arm(&scan.interest);
         let changed = self.last_scan.as_ref() != Some(&scan);
-        // What could not be read may have been mended without a trace on the file itself.
-        let unread = self
+        // What could not be read or compiled may have been mended without a trace on the files.
+        let untried = self
             .refused
             .as_ref()
             .is_some_and(|it| it.revision.is_none());
@@ -143,7 +150,7 @@ impl Reloader {
             self.suspicious_polls = SUSPICIOUS_POLLS;
         } else if self.suspicious_polls > 0 {
             self.suspicious_polls -= 1;
-        } else if !unread {
+        } else if !untried {
             return grew;
         }
         self.read_and_apply();
@@ -179,10 +186,12 @@ impl Reloader {
             .map(|file| (file.name.clone(), file.digest()))
             .collect();
         let start = Instant::now();
-        let compiled = compile(sources);
+        let compiled = (self.compile)(sources);
         self.metrics.compile_took(start.elapsed());
         match compiled {
             Ok(snapshot) => self.publish(snapshot, files),
+            // No thread to compile on: the revision is as good as unread.
+            Err(rejection) if rejection.reason() == Kind::Io => self.refuse(None, rejection),
             Err(rejection) => self.refuse(Some(revision), rejection),
         }
     }
@@ -286,8 +295,7 @@ fn wait(heard: &Receiver<()>, poll_interval: Duration) -> bool {
     }
 }
 
-/// One line per refusal, where each finding has one, without source lines: those of entity files
-/// hold attributes.
+/// One line per refusal, where each finding has one, without source lines.
 fn log(revision: Option<&Revision>, rejection: &Rejection) {
     let reason = rejection.reason().as_str();
     let findings: Vec<String> = errors(rejection).map(line).collect();
@@ -306,14 +314,20 @@ fn errors(rejection: &Rejection) -> impl Iterator<Item = &Finding> {
     findings.filter(|finding| finding.severity == Severity::Error)
 }
 
+/// Where it is and what is wrong. Messages about stored data quote attributes, which are not for
+/// whoever reads the log: those are told where an operator asks for them.
 fn line(finding: &Finding) -> String {
+    let (file, message) = match finding.kind {
+        Kind::Entities if finding.file.is_empty() => ("stored entities", ELSEWHERE),
+        Kind::Entities => (finding.file.as_str(), ELSEWHERE),
+        Kind::Io | Kind::Parse | Kind::Validate => {
+            (finding.file.as_str(), finding.message.as_str())
+        }
+    };
     match &finding.place {
-        Some(place) => format!(
-            "{}:{}:{}: {}",
-            finding.file, place.line, place.column, finding.message
-        ),
-        None if finding.file.is_empty() => finding.message.clone(),
-        None => format!("{}: {}", finding.file, finding.message),
+        Some(place) => format!("{file}:{}:{}: {message}", place.line, place.column),
+        None if file.is_empty() => message.to_owned(),
+        None => format!("{file}: {message}"),
     }
 }
 

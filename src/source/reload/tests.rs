@@ -288,6 +288,46 @@ fn a_candidate_that_does_not_compile_is_refused_once_and_again_after_a_good_one(
 }
 
 #[test]
+fn what_the_system_did_not_let_us_compile_is_tried_again() {
+    let (house, mut reloader) = House::new(NEVER);
+    reloader.first_load().unwrap();
+    let (hints, _unheard) = mpsc::sync_channel(1);
+    let (metrics, status) = (Arc::clone(&house.metrics), Arc::clone(&house.status));
+    let mut watcher = Watcher::new(hints, metrics, status);
+    reloader.compile = |_| Err(Finding::error(Kind::Io, "", "no thread could be made").into());
+    house.write("b.cedar", POLICY);
+    // Long after the last change nothing but the refusal makes us look.
+    for _ in 0..=SUSPICIOUS_POLLS + 1 {
+        reloader.look(&mut watcher, false);
+    }
+    assert!(house.metric("palisade_reloads_total{reason=\"io\",result=\"rejected\"} 1"));
+    assert_eq!(house.files().len(), 1);
+    reloader.compile = compile;
+    reloader.look(&mut watcher, false);
+    assert_eq!(house.files().len(), 2);
+    assert!(house.metric("palisade_sources_stale 0"));
+}
+
+#[test]
+fn a_log_line_about_entities_says_where_and_not_what() {
+    let text = r#"[{"uid": {"type": "T", "id": "1"}, "attrs": {"card": "s3cret"}}]"#;
+    let finding =
+        |kind| Finding::error(kind, "e.json", "`card` is not a long: `\"s3cret\"`").at(text, 43, 6);
+    assert_eq!(
+        line(&finding(Kind::Entities)),
+        "e.json:1:44: see `/v1/status` or `palisade check`"
+    );
+    assert_eq!(
+        line(&Finding::error(Kind::Entities, "", "`s3cret`")),
+        "stored entities: see `/v1/status` or `palisade check`"
+    );
+    assert_eq!(
+        line(&finding(Kind::Parse)),
+        "e.json:1:44: `card` is not a long: `\"s3cret\"`"
+    );
+}
+
+#[test]
 fn a_file_that_never_holds_still_is_not_taken() {
     let (house, _) = House::new(NEVER);
     let path = house.path("a.cedar");
