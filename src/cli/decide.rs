@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::{
+    api,
     authz::{
         Answer, Decision, Json, Object, OnPolicyError, RawAction, RawEntity, RawQuery, Snapshot,
     },
@@ -17,9 +18,6 @@ use crate::{
 };
 
 use super::{Exit, Failure, load, print};
-
-/// As deep as the server takes it.
-const JSON_DEPTH: usize = 64;
 
 /// Answer one question and say why
 ///
@@ -150,7 +148,8 @@ fn text_of(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn parse<'a>(text: &'a [u8], what: &str) -> Result<Json<'a>, Failure> {
-    Json::parse(text, JSON_DEPTH)
+    // As deep as the server takes it.
+    Json::parse(text, api::Limits::default().json_depth)
         .map_err(|error| Failure::usage(format!("{what} is not JSON we take: {error}")))
 }
 
@@ -244,7 +243,7 @@ mod tests {
                 "`subject` has no text `type`",
             ),
         ] {
-            let json = Json::parse(text.as_bytes(), JSON_DEPTH).unwrap();
+            let json = parse(text.as_bytes(), "a question").unwrap();
             let message = from_file(&json).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }

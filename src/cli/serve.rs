@@ -250,3 +250,20 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configurations_defaults_are_those_of_what_it_configures() {
+        let config = ServeArgs::default().resolve().unwrap();
+        let limits = api::Limits::default();
+        assert_eq!(config.max_body_bytes, limits.body_bytes);
+        assert_eq!(config.max_batch, limits.batch);
+        for address in config.listen.iter().chain([&config.admin_listen]) {
+            let text = address.to_string();
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
+    }
+}
