@@ -7,5 +7,5 @@ mod status;
 mod tracing_setup;
 
 pub use metrics::{InFlight, Metrics};
-pub use status::{Attempt, Check, Health, ReloadResult, Status};
+pub use status::{Attempt, Check, Health, InForce, Reading, ReloadResult, Status};
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

@@ -67,9 +67,9 @@ impl Admin {
             Endpoint::Matrix => self.matrix().await,
             Endpoint::Metrics => self.render(),
             Endpoint::Policies => self.of_snapshot(|it| Ok(pages::policies(it))),
-            Endpoint::Readyz => health::ready(&self.status, &self.pdp, request.uri().query()),
+            Endpoint::Readyz => health::ready(&self.status.read(), request.uri().query()),
             Endpoint::Schema => self.of_snapshot(pages::schema),
-            Endpoint::Status => Ok(pages::status(&self.status, &self.pdp)),
+            Endpoint::Status => Ok(pages::status(&self.status.read())),
         }?;
         reply.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         Ok(reply)

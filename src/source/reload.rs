@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::{
     authz::{Finding, Kind, Rejection, Revision, Severity, Snapshot, Sources},
     store::Publisher,
-    telemetry::{Attempt, Check, Metrics, ReloadResult, Status},
+    telemetry::{Attempt, Check, InForce, Metrics, ReloadResult, Status},
 };
 
 use super::{SourceSpec, compile::compile, read, scan::Scan, watch::Watcher};
@@ -198,26 +198,25 @@ impl Reloader {
 
     fn publish(&mut self, snapshot: Snapshot, files: Vec<(String, String)>) {
         let now = SystemTime::now();
-        let (revision, counts) = (snapshot.revision().clone(), snapshot.counts());
-        let warnings = snapshot.warnings().to_vec();
+        let snapshot = Arc::new(snapshot);
+        let (revision, counts) = (snapshot.revision(), snapshot.counts());
         // Metrics first: whoever sees the new revision in a reply finds its series.
         self.metrics.published(&snapshot);
-        self.publisher.publish(Arc::new(snapshot));
-        self.status.published(files, now);
+        self.publisher.publish(Arc::clone(&snapshot));
+        // What status tells is in force by then.
+        self.status.published(InForce {
+            snapshot: Arc::clone(&snapshot),
+            files: files.into(),
+            loaded_at: now,
+        });
         self.refused = None;
         info!(
             %revision,
             policies = counts.policies,
             entities = counts.entities,
-            warnings = warnings.len(),
+            warnings = snapshot.warnings().len(),
             "published revision {revision}"
         );
-        self.status.attempted(Attempt {
-            at: now,
-            revision: Some(revision.to_string()),
-            result: ReloadResult::Applied,
-            findings: warnings,
-        });
         self.settle(ReloadResult::Applied);
     }
 

@@ -60,7 +60,7 @@ impl Metrics {
         let version = [env!("CARGO_PKG_VERSION"), &authz::cedar_version()];
         families.build_info.with_label_values(&version).set(1.0);
         for result in RELOADS {
-            let _ = families.reloads.with_label_values(&labels(result));
+            let _ = families.reloads.with_label_values(&result.labels());
         }
         for phase in PHASES {
             let _ = families.reload_duration.with_label_values(&[phase]);
@@ -112,7 +112,7 @@ impl Metrics {
     /// A reload attempt ended.
     pub fn reloaded(&self, result: ReloadResult) {
         let reloads = &self.families.reloads;
-        reloads.with_label_values(&labels(result)).inc();
+        reloads.with_label_values(&result.labels()).inc();
     }
 
     /// The sources were read, in this time.
@@ -232,14 +232,6 @@ impl Metrics {
 impl Reply {
     fn is(&self, endpoint: &str, code: u16) -> bool {
         self.code == code && self.endpoint == endpoint
-    }
-}
-
-fn labels(result: ReloadResult) -> [&'static str; 2] {
-    match result {
-        ReloadResult::Applied => ["applied", "none"],
-        ReloadResult::Rejected(kind) => ["rejected", kind.as_str()],
-        ReloadResult::Unchanged => ["unchanged", "none"],
     }
 }
 

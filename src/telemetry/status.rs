@@ -2,11 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
-use crate::authz::{Finding, Kind};
+use crate::authz::{Finding, Kind, Snapshot};
 
 /// How many reload attempts are remembered: enough for the edits of a busy hour.
 const ATTEMPTS: usize = 20;
@@ -20,6 +20,17 @@ pub enum ReloadResult {
     Rejected(Kind),
     /// The sources are what is in force.
     Unchanged,
+}
+
+impl ReloadResult {
+    /// The `result` and the `reason`, in metrics and on the status page.
+    pub fn labels(self) -> [&'static str; 2] {
+        match self {
+            Self::Applied => ["applied", "none"],
+            Self::Rejected(kind) => ["rejected", kind.as_str()],
+            Self::Unchanged => ["unchanged", "none"],
+        }
+    }
 }
 
 /// One look at the sources that was more than "unchanged".
@@ -59,19 +70,32 @@ pub struct Health {
     pub listener: Check,
 }
 
+/// What is in force, and since when.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The snapshot itself.
+    pub snapshot: Arc<Snapshot>,
+    /// (file name, SHA-256) of what it was made of.
+    pub files: Arc<[(String, String)]>,
+    /// When it was published.
+    pub loaded_at: SystemTime,
+}
+
+/// Everything at one moment.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Every check.
+    pub health: Health,
+    /// What is in force; `None` before the first is.
+    pub in_force: Option<InForce>,
+    /// The last attempts that were more than "unchanged", newest last.
+    pub attempts: VecDeque<Arc<Attempt>>,
+}
+
 /// The shared state behind the admin pages.
 #[derive(Debug)]
 pub struct Status {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    health: Health,
-    /// (file name, SHA-256) of what is in force.
-    files: Vec<(String, String)>,
-    loaded_at: Option<SystemTime>,
-    attempts: VecDeque<Attempt>,
+    inner: Mutex<Reading>,
 }
 
 impl Check {
@@ -81,6 +105,21 @@ impl Check {
             Self::Degraded(_) | Self::Ok => true,
             Self::Failed(_) => false,
         }
+    }
+}
+
+impl Health {
+    /// Whether no check failed.
+    pub fn is_ready(&self) -> bool {
+        let Self {
+            snapshot,
+            watcher,
+            sources,
+            listener,
+        } = self;
+        [snapshot, watcher, sources, listener]
+            .iter()
+            .all(|check| check.is_ready())
     }
 }
 
@@ -94,10 +133,9 @@ impl Status {
             sources: Check::Ok,
             listener: Check::Failed("not listening yet".to_owned()),
         };
-        let inner = Inner {
+        let inner = Reading {
             health,
-            files: Vec::new(),
-            loaded_at: None,
+            in_force: None,
             attempts: VecDeque::new(),
         };
         Self {
@@ -110,33 +148,9 @@ impl Status {
         self.inner().health.clone()
     }
 
-    /// Whether no check failed.
-    pub fn ready(&self) -> bool {
-        let inner = self.inner();
-        let Health {
-            snapshot,
-            watcher,
-            sources,
-            listener,
-        } = &inner.health;
-        [snapshot, watcher, sources, listener]
-            .iter()
-            .all(|check| check.is_ready())
-    }
-
-    /// Name and SHA-256 of every file in force.
-    pub fn files(&self) -> Vec<(String, String)> {
-        self.inner().files.clone()
-    }
-
-    /// When what is in force was published.
-    pub fn loaded_at(&self) -> Option<SystemTime> {
-        self.inner().loaded_at
-    }
-
-    /// The last attempts that were more than "unchanged", newest last.
-    pub fn attempts(&self) -> Vec<Attempt> {
-        self.inner().attempts.iter().cloned().collect()
+    /// Everything, at one moment.
+    pub fn read(&self) -> Reading {
+        self.inner().clone()
     }
 
     /// The decisions listener accepts, or not.
@@ -154,46 +168,85 @@ impl Status {
         self.inner().health.sources = check;
     }
 
-    /// A snapshot made of these files (name, SHA-256) is in force.
-    pub fn published(&self, files: Vec<(String, String)>, at: SystemTime) {
+    /// A snapshot made of what is on disk is in force: also the last attempt, which was applied.
+    pub fn published(&self, in_force: InForce) {
+        let attempt = Attempt {
+            at: in_force.loaded_at,
+            revision: Some(in_force.snapshot.revision().to_string()),
+            result: ReloadResult::Applied,
+            findings: in_force.snapshot.warnings().to_vec(),
+        };
         let mut inner = self.inner();
-        inner.files = files;
-        inner.loaded_at = Some(at);
+        inner.in_force = Some(in_force);
         inner.health.snapshot = Check::Ok;
+        inner.health.sources = Check::Ok;
+        inner.attempted(attempt);
     }
 
-    /// A reload attempt ended.
+    /// A candidate was refused, or something else ended a reload attempt.
     pub fn attempted(&self, attempt: Attempt) {
-        let mut inner = self.inner();
-        if inner.attempts.len() == ATTEMPTS {
-            inner.attempts.pop_front();
-        }
-        inner.attempts.push_back(attempt);
+        self.inner().attempted(attempt);
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Every change is one assignment: a panic elsewhere leaves nothing half done.
+    fn inner(&self) -> MutexGuard<'_, Reading> {
+        // No change can panic half way: a panic elsewhere leaves nothing half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reading {
+    fn attempted(&mut self, attempt: Attempt) {
+        if self.attempts.len() == ATTEMPTS {
+            self.attempts.pop_front();
+        }
+        self.attempts.push_back(Arc::new(attempt));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::authz::Sources;
+
     use super::*;
+
+    fn in_force() -> InForce {
+        InForce {
+            snapshot: Arc::new(Snapshot::compile(&Sources::default()).unwrap()),
+            files: Arc::default(),
+            loaded_at: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_reading_after_a_publication_has_all_of_it() {
+        let status = Status::new();
+        status.set_sources(Check::Degraded("refused".to_owned()));
+        let before = status.read();
+        status.published(in_force());
+        let reading = status.read();
+        let revision = reading.in_force.unwrap().snapshot.revision().to_string();
+        let attempt = reading.attempts.back().unwrap();
+        assert_eq!(attempt.revision, Some(revision));
+        assert_eq!(attempt.result, ReloadResult::Applied);
+        assert_eq!(reading.health.snapshot, Check::Ok);
+        assert_eq!(reading.health.sources, Check::Ok);
+        // What was read before has none of it.
+        assert!(before.in_force.is_none() && before.attempts.is_empty());
+    }
 
     #[test]
     fn ready_needs_a_snapshot_and_a_listener_and_no_more() {
         let status = Status::new();
-        assert!(!status.ready());
-        status.published(Vec::new(), SystemTime::UNIX_EPOCH);
-        assert!(!status.ready());
+        assert!(!status.read().health.is_ready());
+        status.published(in_force());
+        assert!(!status.read().health.is_ready());
         status.set_listener(Check::Ok);
-        assert!(status.ready());
+        assert!(status.read().health.is_ready());
         status.set_sources(Check::Degraded("refused".to_owned()));
         status.set_watcher(Check::Degraded("polling".to_owned()));
-        assert!(status.ready());
+        assert!(status.read().health.is_ready());
         status.set_listener(Check::Failed("draining".to_owned()));
-        assert!(!status.ready());
+        assert!(!status.read().health.is_ready());
     }
 
     #[test]
@@ -208,9 +261,10 @@ mod tests {
             });
         }
         let revisions: Vec<_> = status
-            .attempts()
-            .into_iter()
-            .filter_map(|attempt| attempt.revision)
+            .read()
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.revision.clone())
             .collect();
         assert_eq!(revisions.len(), 20);
         assert_eq!(revisions.first().unwrap(), "5");

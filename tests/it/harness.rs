@@ -12,7 +12,7 @@ use palisade::{
     pdp::Pdp,
     server::{self, Bound, Listen, ServerError},
     store::{Publisher, store},
-    telemetry::{Check, Metrics, Status},
+    telemetry::{Check, InForce, Metrics, Status},
 };
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
@@ -79,8 +79,12 @@ impl Server {
                 .files()
                 .map(|file| (file.name.clone(), file.digest()))
                 .collect();
-            status.published(files, SystemTime::UNIX_EPOCH);
-            publisher.publish(snapshot);
+            publisher.publish(Arc::clone(&snapshot));
+            status.published(InForce {
+                snapshot,
+                files,
+                loaded_at: SystemTime::UNIX_EPOCH,
+            });
         }
         status.set_listener(Check::Ok);
         let pdp = Pdp::new(reader, Arc::clone(&metrics), start.on_error);

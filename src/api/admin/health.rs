@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use crate::{
     api::reply::{self, Refusal, Reply},
-    pdp::Pdp,
-    telemetry::{Check, Health, Status},
+    telemetry::{Check, Health, Reading},
 };
 
 /// The process runs, or nobody would say so.
@@ -15,17 +14,17 @@ pub(super) fn live() -> Reply {
 }
 
 /// Whether queries are answered well; with `?revision=R`, also whether by R.
-pub(super) fn ready(status: &Status, pdp: &Pdp, query: Option<&str>) -> Result<Reply, Refusal> {
+pub(super) fn ready(reading: &Reading, query: Option<&str>) -> Result<Reply, Refusal> {
     let expected = expected(query)?;
-    let snapshot = pdp.reader.current();
-    let revision = snapshot.as_deref().map(|it| it.revision().as_str());
-    let health = status.health();
-    let ready = status.ready() && expected.is_none_or(|expected| revision == Some(expected));
+    let in_force = reading.in_force.as_ref();
+    let revision = in_force.map(|it| it.snapshot.revision().as_str());
+    let ready =
+        reading.health.is_ready() && expected.is_none_or(|expected| revision == Some(expected));
     let body = Ready {
         ready,
         revision,
         expected_revision: expected,
-        checks: Checks::of(&health),
+        checks: Checks::of(&reading.health),
     };
     let code = if ready {
         StatusCode::OK

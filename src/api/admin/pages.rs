@@ -1,41 +1,41 @@
 //! `/v1/status`, `/v1/policies`, `/v1/schema`, `/v1/matrix`: what is in force and how it came to be.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::{
     api::reply::{self, Refusal, Reply},
-    authz::{Finding, PolicyInfo, Severity, Snapshot},
-    pdp::Pdp,
-    telemetry::{Attempt, ReloadResult, Status},
+    authz::{Finding, PolicyInfo, Revision, Severity, Snapshot},
+    telemetry::{Attempt, InForce, Reading},
 };
 
 /// `/v1/status`.
-pub(super) fn status(status: &Status, pdp: &Pdp) -> Reply {
-    let snapshot = pdp.reader.current();
-    let files = status.files();
-    let attempts = status.attempts();
+pub(super) fn status(reading: &Reading) -> Reply {
+    let in_force = reading.in_force.as_ref();
+    let files = in_force.map_or(&[][..], |it| &it.files);
+    let warnings = in_force.map_or(&[][..], |it| it.snapshot.warnings());
+    let revision = in_force.map(|it| it.snapshot.revision());
     let body = StatusPage {
-        revision: snapshot.as_deref().map(|it| it.revision().as_str()),
-        loaded_at: status.loaded_at().map(rfc3339),
+        revision: revision.map(Revision::as_str),
+        loaded_at: in_force.map(|it| rfc3339(it.loaded_at)),
         files: files
             .iter()
             .map(|(name, sha256)| FileLine { name, sha256 })
             .collect(),
-        counts: snapshot.as_deref().map(CountsLine::of),
-        warnings: snapshot
-            .as_deref()
-            .map_or(&[][..], Snapshot::warnings)
+        counts: in_force.map(CountsLine::of),
+        warnings: warnings.iter().map(FindingLine::of).collect(),
+        attempts: reading
+            .attempts
             .iter()
-            .map(FindingLine::of)
+            .map(Arc::as_ref)
+            .map(AttemptLine::of)
             .collect(),
-        attempts: attempts.iter().map(AttemptLine::of).collect(),
     };
     let reply = reply::json(StatusCode::OK, &body);
-    match &snapshot {
-        Some(snapshot) => reply::of_revision(reply, snapshot.revision()),
+    match revision {
+        Some(revision) => reply::of_revision(reply, revision),
         None => reply,
     }
 }
@@ -99,8 +99,8 @@ struct CountsLine {
 }
 
 impl CountsLine {
-    fn of(snapshot: &Snapshot) -> Self {
-        let counts = snapshot.counts();
+    fn of(in_force: &InForce) -> Self {
+        let counts = in_force.snapshot.counts();
         Self {
             policies: counts.policies,
             entities: counts.entities,
@@ -120,11 +120,7 @@ struct AttemptLine<'a> {
 
 impl<'a> AttemptLine<'a> {
     fn of(attempt: &'a Attempt) -> Self {
-        let (result, reason) = match attempt.result {
-            ReloadResult::Applied => ("applied", "none"),
-            ReloadResult::Rejected(kind) => ("rejected", kind.as_str()),
-            ReloadResult::Unchanged => ("unchanged", "none"),
-        };
+        let [result, reason] = attempt.result.labels();
         Self {
             at: rfc3339(attempt.at),
             revision: attempt.revision.as_deref(),

@@ -63,10 +63,11 @@ impl House {
     }
 
     fn files(&self) -> Vec<String> {
-        self.status
-            .files()
-            .into_iter()
-            .map(|(name, _)| name)
+        let in_force = self.status.read().in_force.unwrap();
+        in_force
+            .files
+            .iter()
+            .map(|(name, _)| name.clone())
             .collect()
     }
 
@@ -100,7 +101,7 @@ fn the_first_load_is_counted_and_shown() {
     assert!(house.metric("palisade_reloads_total{reason=\"none\",result=\"applied\"} 1"));
     assert!(house.metric("palisade_sources_stale 0"));
     assert_eq!(house.status.health().snapshot, Check::Ok);
-    assert_eq!(house.status.attempts().len(), 1);
+    assert_eq!(house.status.read().attempts.len(), 1);
 }
 
 #[test]
@@ -168,13 +169,13 @@ fn polling_alone_sees_every_edit() {
 fn a_touch_reads_but_applies_nothing() {
     let (house, _running) = House::running(OFTEN);
     let before = house.revision();
-    let attempts = house.status.attempts().len();
+    let attempts = house.status.read().attempts.len();
     house.write("a.cedar", POLICY);
     let unchanged =
         || !house.metric("palisade_reloads_total{reason=\"none\",result=\"unchanged\"} 0");
     eventually("the touch is looked at", unchanged);
     assert_eq!(before, house.revision());
-    assert_eq!(attempts, house.status.attempts().len());
+    assert_eq!(attempts, house.status.read().attempts.len());
     assert!(house.metric("palisade_reloads_total{reason=\"none\",result=\"applied\"} 1"));
 }
 
@@ -275,7 +276,7 @@ fn a_candidate_that_does_not_compile_is_refused_once_and_again_after_a_good_one(
         reloader.read_and_apply();
         assert!(rejected(count));
         assert!(house.metric("palisade_sources_stale 1"));
-        let attempt = house.status.attempts().pop().unwrap();
+        let attempt = house.status.read().attempts.pop_back().unwrap();
         assert_eq!(attempt.findings.first().unwrap().file, "policies/bad.cedar");
         assert_ne!(attempt.revision.as_ref(), Some(&good));
         fs::remove_file(house.path("bad.cedar")).unwrap();
@@ -284,7 +285,7 @@ fn a_candidate_that_does_not_compile_is_refused_once_and_again_after_a_good_one(
         assert_eq!(house.status.health().sources, Check::Ok);
     }
     assert_eq!(house.revision(), good);
-    assert_eq!(house.status.attempts().len(), 3);
+    assert_eq!(house.status.read().attempts.len(), 3);
 }
 
 #[test]
@@ -388,7 +389,7 @@ fn config_map_swaps_in_quick_succession_end_in_the_last() {
     version(0);
     symlink("..data/a.cedar", house.path("a.cedar")).unwrap();
     reloader.first_load().unwrap();
-    let digest = || house.status.files().first().unwrap().1.clone();
+    let digest = || house.status.read().in_force.unwrap().files[0].1.clone();
     let _running = reloader.start().unwrap();
     eventually("the watcher is up", || {
         house.metric("palisade_watcher_up 1")
