@@ -1,14 +1,22 @@
-//! Holds the import table of ARCHITECTURE.md: which module may name which, and that the core does
-//! no IO. Reads the sources as text; code in `mod tests` may do what it likes.
+//! Holds the import table of ARCHITECTURE.md: which module may name which, that wire formats do
+//! not know each other, and that the core does no IO. Reads the sources as text; code in
+//! `#[cfg(test)] mod tests` may do what it likes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read fails")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    iter::Peekable,
     path::{Path, PathBuf},
 };
+
+mod layers {
+    #[cfg(test)]
+    mod around;
+    pub(crate) mod rust;
+}
+
+use layers::rust::{File, paths};
 
 /// Each module with those that its arrows point to. What those reach, it may import as well.
 const ARROWS: [(&str, &[&str]); 11] = [
@@ -25,44 +33,58 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("telemetry", &["authz"]),
 ];
 
+/// The wire formats in `api/`: what else is there they share.
+const FORMATS: [&str; 3] = ["admin", "authzen", "cedar"];
+
+/// What one format may take from another all the same.
+const BETWEEN_FORMATS: [(&str, &str); 1] = [
+    // `POST /v1/explain` is AuthZEN-shaped by design, so that an operator can send what a caller
+    // sent: the admin listener only says where that question is asked.
+    ("admin", "crate::api::authzen::explain"),
+];
+
 /// What the core never touches: files, network, processes, time, threads of others, and the
 /// crates that do.
-const NOT_IN_THE_CORE: [&str; 17] = [
+const NOT_IN_THE_CORE: [&str; 15] = [
     "hyper",
     "hyper_util",
+    "libc",
     "notify",
     "prometheus",
     "std::env",
     "std::fs",
-    "std::io::stderr",
-    "std::io::stdin",
-    "std::io::stdout",
+    "std::io",
     "std::net",
     "std::os",
     "std::process",
     "std::thread",
-    "std::time::Instant",
-    "std::time::SystemTime",
+    "std::time",
     "tokio",
     "tracing",
+];
+
+/// Macros that write where the core has no business.
+const PRINTING: [&str; 5] = ["dbg", "eprint", "eprintln", "print", "println"];
+
+/// Methods of `Path` that ask the file system; nothing in the core has one of that name.
+const ASKING: [&str; 10] = [
+    "canonicalize",
+    "exists",
+    "is_dir",
+    "is_file",
+    "is_symlink",
+    "metadata",
+    "read_dir",
+    "read_link",
+    "symlink_metadata",
+    "try_exists",
 ];
 
 #[test]
 fn every_module_imports_only_what_its_arrows_reach() {
     let mut wrong = Vec::new();
-    for (path, code) in sources() {
-        let module = module(&path);
-        let reach = reach(&module);
-        for import in paths(&code) {
-            let Some(named) = import.strip_prefix("crate::") else {
-                continue;
-            };
-            let named = named.split("::").next().unwrap_or_default();
-            let is_module = ARROWS.iter().any(|(name, _)| *name == named);
-            if is_module && named != module && !reach.contains(named) {
-                wrong.push(format!("{}: {import}", path.display()));
-            }
-        }
+    for (path, file) in sources() {
+        wrong.extend(against_the_arrows(&path, &file));
     }
     assert_eq!(wrong, [""; 0], "imports against the arrows");
 }
@@ -75,58 +97,160 @@ fn every_module_is_in_the_table() {
 }
 
 #[test]
-fn no_module_goes_around_the_table_by_super() {
-    for (path, code) in sources() {
-        if path.parent() == Some(Path::new("")) {
-            let around = paths(&code)
-                .into_iter()
-                .find(|it| it.starts_with("super::"));
-            assert_eq!(around, None, "{}", path.display());
-        }
+fn wire_formats_do_not_know_each_other() {
+    let mut wrong = Vec::new();
+    for (path, file) in sources() {
+        wrong.extend(between_formats(&path, &file));
     }
+    assert_eq!(wrong, [""; 0], "one wire format imports another");
 }
 
 #[test]
 fn the_core_does_no_io_and_derives_no_wire_format() {
     let mut wrong = Vec::new();
-    for (path, code) in sources() {
-        if module(&path) != "authz" {
-            continue;
-        }
-        for import in paths(&code) {
-            let is_under = |banned: &str| {
-                let rest = import.strip_prefix(banned);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-            };
-            if NOT_IN_THE_CORE.into_iter().any(is_under) {
-                wrong.push(format!("{}: {import}", path.display()));
-            }
-        }
-        for derive in code.split("derive(").skip(1) {
-            let derived = derive.split(')').next().unwrap_or_default();
-            if derived.contains("serialize") || derived.contains("Serialize") {
-                wrong.push(format!("{}: derive({derived})", path.display()));
-            }
-        }
+    for (path, file) in sources() {
+        wrong.extend(io_in_the_core(&path, &file));
     }
     assert_eq!(wrong, [""; 0], "the core does IO");
 }
 
-#[test]
-fn paths_are_found_in_use_trees_and_in_code() {
-    let code = "use crate::{a::{B, c::D as E}, f};\nuse std::fs;\nlet x = crate::g::h::<T>();";
-    let expected = [
-        "crate::a::B",
-        "crate::a::c::D",
-        "crate::f",
-        "crate::g::h",
-        "std::fs",
-    ];
-    assert_eq!(paths(code), BTreeSet::from(expected.map(String::from)));
+/// What a file imports though no arrow goes there.
+fn against_the_arrows(path: &Path, file: &File) -> Vec<String> {
+    let module = module(path);
+    let reach = reach(&module);
+    let mut wrong = BTreeSet::new();
+    for import in resolved(path, file) {
+        let import = match import {
+            Ok(import) => import,
+            Err(why) => {
+                wrong.insert(why);
+                continue;
+            }
+        };
+        if ["crate", "crate::*", "crate::self"].contains(&import.as_str()) {
+            wrong.insert("`crate` is taken whole".to_owned());
+        }
+        let named = import.strip_prefix("crate::").unwrap_or_default();
+        let named = named.split("::").next().unwrap_or_default();
+        let is_module = ARROWS.iter().any(|(name, _)| *name == named);
+        if is_module && named != module && !reach.contains(named) {
+            wrong.insert(import);
+        }
+    }
+    if file.has_inline_module {
+        wrong.insert("an inline module, whose paths nobody follows".to_owned());
+    }
+    for window in file.tokens.windows(3) {
+        let window = [0, 1, 2].map(|at| window.get(at).map_or("", String::as_str));
+        if let ["[", "path", "="] | ["include", "!", _] = window {
+            wrong.insert("code from a file that stands elsewhere".to_owned());
+        }
+    }
+    said_of(path, wrong)
 }
 
-/// Every file below `src`, with its path there, without comments and without `mod tests`.
-fn sources() -> Vec<(PathBuf, String)> {
+/// What a wire format takes from another, or from all of them.
+fn between_formats(path: &Path, file: &File) -> Vec<String> {
+    let components = module_path(path);
+    let own = match components.as_slice() {
+        [api, format, ..] if api == "api" && FORMATS.contains(&format.as_str()) => format,
+        _ => return Vec::new(),
+    };
+    let mut wrong = BTreeSet::new();
+    for import in resolved(path, file).into_iter().flatten() {
+        let Some(rest) = import.strip_prefix("crate::api::") else {
+            continue;
+        };
+        let named = rest.split("::").next().unwrap_or_default();
+        let is_other = named == "*" || (FORMATS.contains(&named) && named != own);
+        if is_other && !BETWEEN_FORMATS.contains(&(own.as_str(), import.as_str())) {
+            wrong.insert(import);
+        }
+    }
+    said_of(path, wrong)
+}
+
+/// What a file of the core names that it should not.
+fn io_in_the_core(path: &Path, file: &File) -> Vec<String> {
+    if module(path) != "authz" {
+        return Vec::new();
+    }
+    let mut wrong = BTreeSet::new();
+    for import in paths(&file.tokens) {
+        let is_under = |banned: &str| {
+            let rest = import.strip_prefix(banned);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        let asks = |kind: &str| {
+            let method = import.strip_prefix(kind);
+            method.is_some_and(|it| ASKING.contains(&it))
+        };
+        if NOT_IN_THE_CORE.into_iter().any(is_under) || asks("Path::") || asks("PathBuf::") {
+            wrong.insert(import);
+        } else if ["std", "std::*", "std::self"].contains(&import.as_str()) {
+            wrong.insert("`std` is taken whole".to_owned());
+        }
+    }
+    for window in file.tokens.windows(3) {
+        let [first, second, third] = window else {
+            continue;
+        };
+        if second == "!" && PRINTING.contains(&first.as_str()) {
+            wrong.insert(format!("{first}!"));
+        }
+        if first == "." && third == "(" && ASKING.contains(&second.as_str()) {
+            wrong.insert(format!(".{second}"));
+        }
+    }
+    let mut rest = file.tokens.as_slice();
+    while let Some(at) = rest.iter().position(|it| it == "derive") {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let end = rest.iter().position(|it| it == ")").unwrap_or(rest.len());
+        let derived = rest.get(1..end).unwrap_or_default();
+        if derived
+            .iter()
+            .any(|it| it == "Serialize" || it == "Deserialize")
+        {
+            wrong.insert(format!("derive({})", derived.join(" ")));
+        }
+    }
+    said_of(path, wrong)
+}
+
+fn said_of(path: &Path, wrong: BTreeSet<String>) -> Vec<String> {
+    let said = wrong.into_iter();
+    said.map(|it| format!("{}: {it}", path.display())).collect()
+}
+
+/// Every path of a file from the crate's root on, as far as `crate`, `self` and `super` tell.
+fn resolved(path: &Path, file: &File) -> Vec<Result<String, String>> {
+    let here = module_path(path);
+    paths(&file.tokens)
+        .into_iter()
+        .map(|import| resolve(&here, &import))
+        .collect()
+}
+
+fn resolve(here: &[String], import: &str) -> Result<String, String> {
+    let mut rest = import.split("::").peekable();
+    if rest
+        .peek()
+        .is_none_or(|first| *first != "self" && *first != "super")
+    {
+        return Ok(import.to_owned());
+    }
+    let mut at: Vec<&str> = here.iter().map(String::as_str).collect();
+    while let Some(step) = rest.next_if(|it| *it == "self" || *it == "super") {
+        if step == "super" && at.pop().is_none() {
+            return Err(format!("`{import}` goes above the crate"));
+        }
+    }
+    let from_the_root = ["crate"].into_iter().chain(at).chain(rest);
+    Ok(from_the_root.collect::<Vec<_>>().join("::"))
+}
+
+/// Every file below `src`, with its path there.
+fn sources() -> Vec<(PathBuf, File)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut found = Vec::new();
@@ -137,7 +261,8 @@ fn sources() -> Vec<(PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                found.push((path.strip_prefix(&root).unwrap().to_owned(), code(&text)));
+                let path = path.strip_prefix(&root).unwrap().to_owned();
+                found.push((path, File::read(&text)));
             }
         }
     }
@@ -145,21 +270,24 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-fn code(text: &str) -> String {
-    let text = text
-        .split_once("#[cfg(test)]\nmod tests {")
-        .map_or(text, |(code, _)| code);
-    text.lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 /// The first component: `authz` for `authz.rs` and for everything in `authz/`.
 fn module(path: &Path) -> String {
     let first = path.components().next().unwrap();
     let name = Path::new(first.as_os_str()).file_stem().unwrap();
     name.to_string_lossy().into_owned()
+}
+
+/// Where the code of a file stands: `authz/query.rs` is `authz::query`, `lib.rs` the root.
+fn module_path(path: &Path) -> Vec<String> {
+    let path = path.with_extension("");
+    let components = path.components().map(|it| it.as_os_str());
+    let names: Vec<_> = components
+        .map(|it| it.to_string_lossy().into_owned())
+        .collect();
+    match names.as_slice() {
+        [only] if only == "lib" || only == "main" => Vec::new(),
+        _ => names,
+    }
 }
 
 fn reach(module: &str) -> BTreeSet<&'static str> {
@@ -172,74 +300,4 @@ fn reach(module: &str) -> BTreeSet<&'static str> {
         }
     }
     reached
-}
-
-/// Every path of two or more components, with use trees multiplied out.
-fn paths(code: &str) -> BTreeSet<String> {
-    let mut tokens = tokens(code).into_iter().peekable();
-    let mut found = BTreeSet::new();
-    while tokens.peek().is_some() {
-        path(&mut tokens, "", &mut found);
-    }
-    found.retain(|it| it.contains("::"));
-    found
-}
-
-/// One path or tree; always takes at least one token.
-fn path(
-    tokens: &mut Peekable<impl Iterator<Item = String>>,
-    before: &str,
-    found: &mut BTreeSet<String>,
-) {
-    let Some(token) = tokens.next() else {
-        return;
-    };
-    if token == "{" && !before.is_empty() {
-        while let Some(next) = tokens.peek() {
-            if next == "}" {
-                tokens.next();
-                return;
-            }
-            path(tokens, before, found);
-        }
-        return;
-    }
-    if !token.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
-        return;
-    }
-    if token == "as" {
-        // The other name of what came before.
-        tokens.next();
-        return;
-    }
-    let here = format!("{before}{token}");
-    if tokens.next_if(|next| next == "::").is_some() {
-        let goes_on = |next: &String| next == "{" || next.starts_with(char::is_alphabetic);
-        if tokens.peek().is_some_and(goes_on) {
-            return path(tokens, &format!("{here}::"), found);
-        }
-    }
-    found.insert(here);
-}
-
-/// Words, `::` and single signs.
-fn tokens(code: &str) -> Vec<String> {
-    let mut tokens = Vec::new();
-    let mut rest = code;
-    while let Some(first) = rest.chars().next() {
-        let is_word = |it: char| it.is_alphanumeric() || it == '_';
-        let length = if is_word(first) {
-            rest.find(|it| !is_word(it)).unwrap_or(rest.len())
-        } else if rest.starts_with("::") {
-            2
-        } else {
-            first.len_utf8()
-        };
-        let (token, after) = rest.split_at(length);
-        if !token.trim().is_empty() {
-            tokens.push(token.to_owned());
-        }
-        rest = after;
-    }
-    tokens
 }
