@@ -139,7 +139,10 @@ fn broken_links_are_findings() {
         "unknown key `note`",
     );
     let twice = format!(r#"{{"template_id":"t","link_id":"l",{args}}}"#);
-    check_link(&format!("[{twice},{twice}]"), "conflicts with an existing policy id");
+    check_link(
+        &format!("[{twice},{twice}]"),
+        "conflicts with an existing policy id",
+    );
 }
 
 #[test]

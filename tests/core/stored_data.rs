@@ -167,7 +167,10 @@ fn a_condition_that_cannot_be_evaluated_is_broken() {
     let entities = [org("o"), user("o/1", "o", "owner", "")];
     let rejection = rejected(&with(&entities, &unsure));
     let said = rejection.to_string();
-    assert!(said.contains("`User::\"o/1\"`: ") && said.contains("rank"), "{said}");
+    assert!(
+        said.contains("`User::\"o/1\"`: ") && said.contains("rank"),
+        "{said}"
+    );
 }
 
 #[test]
