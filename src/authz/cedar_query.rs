@@ -156,7 +156,7 @@ fn checked(snapshot: &Snapshot, inline: &Inline) -> Result<Given, String> {
         if let Some(entity_type) = schema.and_then(|schema| schema.core_type_of(entity.uid())) {
             let lookup = |uid: &Uid| inline.lookup(stored, uid);
             let parents = hierarchy::computed_parents(entity, entity_type, &lookup);
-            hierarchy::adopt(&mut with_parents, &parents, entity_type)?;
+            hierarchy::adopt_inline(&mut with_parents, &parents, entity_type)?;
         }
         adopted.insert(with_parents);
     }

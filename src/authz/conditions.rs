@@ -1,10 +1,5 @@
 //! Data conditions: what stored entities must meet beyond the schema (`conditions.toml`).
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
-
 use cedar_policy::EntityUid;
 
 use super::{
@@ -16,9 +11,11 @@ use super::{
     uids,
 };
 
+mod count;
 mod rule;
 
-use rule::{Expression, IdPattern, follow};
+use count::Count;
+use rule::{Expression, IdPattern};
 
 /// How many entities one condition may report; the rest is counted.
 const MAX_REPORTED: usize = 20;
@@ -52,32 +49,6 @@ enum Rule {
     Holds(Expression),
     /// The shape of the id.
     Id(IdPattern),
-}
-
-/// How many entities of one type belong to each entity of another.
-#[derive(Debug)]
-struct Count {
-    named: Named,
-    of: String,
-    owner_type: String,
-    belongs: Belongs,
-    condition: Option<Expression>,
-    expected: Expected,
-}
-
-#[derive(Debug)]
-enum Belongs {
-    /// The counted entity names its owner.
-    By(Vec<String>),
-    /// The owner names a group, and the counted entity is in it.
-    In(Vec<String>),
-}
-
-#[derive(Debug)]
-enum Expected {
-    AtMost(i64),
-    Attribute(String),
-    Exactly(i64),
 }
 
 impl Conditions {
@@ -225,116 +196,6 @@ impl Each {
             Rule::Id(pattern) => pattern.broken_by(entity, stored),
         }
     }
-}
-
-impl Count {
-    fn parse(section: &Section<'_>, schema: Option<&SchemaModel>) -> Result<Self, Finding> {
-        section.only(&[
-            "name", "source", "of", "for", "by", "in", "where", "equals", "at_most",
-        ])?;
-        let path = |text: &str| text.split('.').map(str::to_owned).collect();
-        let belongs = match (
-            section.optional_string("by")?,
-            section.optional_string("in")?,
-        ) {
-            (Some(by), None) => Belongs::By(path(by)),
-            (None, Some(group)) => Belongs::In(path(group)),
-            _ => return Err(section.finding("give either `by` or `in`")),
-        };
-        let expected = match (section.number("equals"), section.number("at_most")) {
-            (Some(number), None) => Expected::Exactly(number),
-            (None, Some(number)) => Expected::AtMost(number),
-            (None, None) => Expected::Attribute(section.string("equals")?.to_owned()),
-            (Some(_), Some(_)) => {
-                return Err(section.finding("give either `equals` or `at_most`"));
-            }
-        };
-        let condition = match section.optional_string("where")? {
-            Some(_) => Some(Expression::parse(section, "where")?),
-            None => None,
-        };
-        Ok(Self {
-            named: Named::parse(section)?,
-            of: known_type(section, "of", schema)?,
-            owner_type: known_type(section, "for", schema)?,
-            belongs,
-            condition,
-            expected,
-        })
-    }
-
-    /// How many belong to each owner, and where `where` could not be evaluated.
-    fn counted(
-        &self,
-        stored: &StoredEntities,
-        failed: &mut Vec<(Uid, String)>,
-    ) -> HashMap<Uid, i64> {
-        let mut counted: HashMap<Uid, i64> = HashMap::new();
-        let mut counts = |candidate: &Entity, owner: &Uid| {
-            let Some(expression) = &self.condition else {
-                return true;
-            };
-            expression
-                .holds(candidate.uid(), owner, stored)
-                .unwrap_or_else(|why| {
-                    failed.push((candidate.uid().clone(), why));
-                    false
-                })
-        };
-        match &self.belongs {
-            Belongs::By(path) => {
-                for candidate in stored.of_type(&self.of) {
-                    let Some(owner) = follow(candidate, path, stored) else {
-                        continue;
-                    };
-                    if counts(candidate, owner) {
-                        *counted.entry(owner.clone()).or_default() += 1;
-                    }
-                }
-            }
-            Belongs::In(path) => {
-                let members = members_by_group(stored.of_type(&self.of));
-                for owner in stored.of_type(&self.owner_type) {
-                    let group = follow(owner, path, stored);
-                    let members = group.and_then(|group| members.get(group));
-                    let found = members
-                        .into_iter()
-                        .flatten()
-                        .filter(|member| counts(member, owner.uid()));
-                    let found = i64::try_from(found.count()).unwrap_or(i64::MAX);
-                    counted.insert(owner.uid().clone(), found);
-                }
-            }
-        }
-        counted
-    }
-
-    fn broken_by(&self, owner: &Entity, found: i64) -> Option<String> {
-        let (expected, words) = match &self.expected {
-            Expected::AtMost(most) => (found.min(*most), format!("at most {most}")),
-            Expected::Attribute(name) => {
-                let number = engine::number(owner, name);
-                (
-                    number.unwrap_or(-1),
-                    format!("`{name}`, which is {}", number.unwrap_or(-1)),
-                )
-            }
-            Expected::Exactly(number) => (*number, number.to_string()),
-        };
-        let condition = self.condition.as_ref();
-        let such = condition.map_or(String::new(), |c| format!(" with `{}`", c.text));
-        (found != expected).then(|| format!("{found} `{}`{such}, not {words}", self.of))
-    }
-}
-
-fn members_by_group(members: &[Arc<Entity>]) -> HashMap<&Uid, Vec<&Entity>> {
-    let mut groups: HashMap<&Uid, Vec<&Entity>> = HashMap::new();
-    for member in members {
-        for group in member.ancestors().collect::<HashSet<_>>() {
-            groups.entry(group).or_default().push(member.as_ref());
-        }
-    }
-    groups
 }
 
 fn alias_of(section: &Section<'_>, schema: Option<&SchemaModel>) -> Result<EntityUid, Finding> {

@@ -282,6 +282,12 @@ fn choices(schema: &ValidatorSchema, name: &ast::EntityType) -> Vec<String> {
     ids.map(|id| AsRef::<str>::as_ref(id).to_owned()).collect()
 }
 
+/// The text a Cedar string literal stands for, the quotes left out; `None` if an escape is wrong.
+pub(super) fn unescape(literal: &str) -> Option<String> {
+    let text = cedar_policy_core::parser::unescape::to_unescaped_string(literal).ok()?;
+    Some(text.to_string())
+}
+
 /// An error with its causes, after colons.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -62,10 +62,14 @@ impl Place {
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let (lead, head) = before.split_at(start);
         let rest = after.lines().next().unwrap_or_default();
+        let mut length = length.clamp(1, rest.len().max(1));
+        while length < rest.len() && !rest.is_char_boundary(length) {
+            length += 1;
+        }
         Self {
             line: lead.matches('\n').count() + 1,
             column: head.chars().count() + 1,
-            length: length.clamp(1, rest.len().max(1)),
+            length,
             source_line: format!("{head}{rest}"),
         }
     }

@@ -33,16 +33,38 @@ pub(super) fn computed_parents<'a>(
     ends.collect()
 }
 
-/// Gives an entity its computed parents.
+/// Gives a stored entity its computed parents.
 ///
 /// # Errors
-/// It states a parent of a type that is computed, and computing gives another one.
-pub(super) fn adopt(
+/// It states another parent of a type that a computed parent has or may be in. Of unrelated types
+/// (the teams a member is in) it may state what it likes.
+pub(super) fn adopt_stored(
     entity: &mut Entity,
     computed: &HashSet<Uid>,
     entity_type: &EntityType,
 ) -> Result<(), String> {
-    if let Some(other) = stated_otherwise(entity, computed, entity_type).next() {
+    adopt(entity, computed, |uid| entity_type.computes(uid))
+}
+
+/// Gives an entity that came with a question its computed parents.
+///
+/// # Errors
+/// Its type has computed parents, and it states another: a caller has no say in them.
+pub(super) fn adopt_inline(
+    entity: &mut Entity,
+    computed: &HashSet<Uid>,
+    entity_type: &EntityType,
+) -> Result<(), String> {
+    adopt(entity, computed, |_| !entity_type.parents.is_empty())
+}
+
+fn adopt(
+    entity: &mut Entity,
+    computed: &HashSet<Uid>,
+    is_computed_kind: impl Fn(&Uid) -> bool,
+) -> Result<(), String> {
+    let is_other = |parent: &&Uid| is_computed_kind(parent) && !computed.contains(*parent);
+    if let Some(other) = entity.parents().filter(is_other).min() {
         return Err(format!(
             "`{}` states the parent `{other}`, but its attributes give another",
             entity.uid()
@@ -60,7 +82,9 @@ pub(super) fn replace_parents(
     computed: &HashSet<Uid>,
     entity_type: &EntityType,
 ) {
-    let gone: Vec<Uid> = stated_otherwise(entity, computed, entity_type)
+    let gone: Vec<Uid> = entity
+        .parents()
+        .filter(|parent| entity_type.computes(parent) && !computed.contains(*parent))
         .cloned()
         .collect();
     for parent in &gone {
@@ -69,24 +93,6 @@ pub(super) fn replace_parents(
     for parent in computed {
         entity.add_parent(parent.clone());
     }
-}
-
-/// Parents of a type that is computed, other than those computed.
-fn stated_otherwise<'e>(
-    entity: &'e Entity,
-    computed: &'e HashSet<Uid>,
-    entity_type: &'e EntityType,
-) -> impl Iterator<Item = &'e Uid> {
-    let is_computed_type = |uid: &Uid| {
-        let parent_type = uid.entity_type();
-        entity_type
-            .parent_types
-            .iter()
-            .any(|name| name.as_ref() == parent_type)
-    };
-    entity
-        .parents()
-        .filter(move |parent| is_computed_type(parent) && !computed.contains(*parent))
 }
 
 /// Adds to each entity everything above it. Parents that are not in the map are ancestors, too.

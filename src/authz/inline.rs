@@ -1,6 +1,6 @@
 //! Entities that come with a question, and everything above them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     engine::{Entity, Uid},
@@ -18,7 +18,9 @@ pub(super) const MAX_ENTITIES: usize = 1_000;
 /// Entities that came with a question, each with its direct parents.
 #[derive(Debug, Default)]
 pub(super) struct Inline {
-    by_uid: HashMap<Uid, Entity>,
+    /// In the order they came, so that the same question is always refused for the same reason.
+    entities: Vec<Entity>,
+    position: HashMap<Uid, usize>,
     /// They stand in the store's place instead of beside it.
     replaces: bool,
 }
@@ -26,14 +28,14 @@ pub(super) struct Inline {
 impl Inline {
     pub(super) fn new(replaces: bool) -> Self {
         Self {
-            by_uid: HashMap::new(),
             replaces,
+            ..Self::default()
         }
     }
 
     /// Whether the store alone answers.
     pub(super) fn is_nothing(&self) -> bool {
-        self.by_uid.is_empty() && !self.replaces
+        self.entities.is_empty() && !self.replaces
     }
 
     /// Whether they stand in the store's place.
@@ -42,16 +44,21 @@ impl Inline {
     }
 
     pub(super) fn get(&self, uid: &Uid) -> Option<&Entity> {
-        self.by_uid.get(uid)
+        self.entities.get(*self.position.get(uid)?)
     }
 
     /// Takes an entity, in place of one with the same uid.
     pub(super) fn insert(&mut self, entity: Entity) {
-        self.by_uid.insert(entity.uid().clone(), entity);
+        let end = self.entities.len();
+        let position = *self.position.entry(entity.uid().clone()).or_insert(end);
+        match self.entities.get_mut(position) {
+            Some(same) => *same = entity,
+            None => self.entities.push(entity),
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entity> {
-        self.by_uid.values()
+        self.entities.iter()
     }
 
     /// The entity as the question sees it.
@@ -60,7 +67,7 @@ impl Inline {
         stored: &'a StoredEntities,
         uid: &Uid,
     ) -> Option<&'a Entity> {
-        self.by_uid.get(uid).or_else(|| self.kept(stored, uid))
+        self.get(uid).or_else(|| self.kept(stored, uid))
     }
 
     /// The stored entity that the question sees under this uid, if it brought no other.
@@ -79,9 +86,9 @@ pub(super) struct Hierarchy<'a> {
 }
 
 impl Hierarchy<'_> {
-    /// Direct parents of an entity whose ancestors may be others than the stored ones; `None` for
+    /// Direct parents of an entity whose ancestors may be others than the stored ones, sorted; `None` for
     /// an entity that is as it is stored, or is not known.
-    fn parents(&self, uid: &Uid) -> Option<HashSet<Uid>> {
+    fn parents(&self, uid: &Uid) -> Option<BTreeSet<Uid>> {
         if let Some(entity) = self.inline.get(uid) {
             return Some(entity.parents().cloned().collect());
         }
@@ -139,8 +146,8 @@ impl Above {
     pub(super) fn of(hierarchy: &Hierarchy<'_>) -> Result<Self, String> {
         let mut above = Self::default();
         let mut depths: HashMap<usize, usize> = HashMap::new();
-        for start in hierarchy.inline.by_uid.keys() {
-            above.visit(start, hierarchy, &mut depths)?;
+        for start in hierarchy.inline.iter() {
+            above.visit(start.uid(), hierarchy, &mut depths)?;
         }
         Ok(above)
     }

@@ -54,6 +54,8 @@ pub(super) enum Path<'p> {
     Attribute(&'p EntityUid, &'p str),
     /// An element of the list that stands there.
     Element(&'p Self, usize),
+    /// An entity itself; in backticks.
+    Entity(&'p EntityUid),
     /// A key of the object that stands there.
     Key(&'p Self, &'p str),
     /// A part of the question itself.
@@ -65,6 +67,7 @@ impl fmt::Display for Path<'_> {
         match self {
             Self::Attribute(uid, key) => write!(f, "{}.{}", Entity(uid), Name(key)),
             Self::Element(list, index) => write!(f, "{list}[{index}]"),
+            Self::Entity(uid) => write!(f, "`{}`", Entity(uid)),
             Self::Key(object, key) => write!(f, "{object}.{}", Name(key)),
             Self::Part(name) => f.write_str(name),
         }

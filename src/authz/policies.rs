@@ -5,6 +5,7 @@ use std::{collections::HashMap, str::FromStr};
 use cedar_policy::{
     Effect, Policy, PolicyId, PolicySet, SlotId, Template, ValidationMode, Validator,
 };
+use serde_json::value::RawValue;
 
 use super::{
     Finding, Json, Kind, PolicyInfo, SourceFile, Sources, engine,
@@ -157,21 +158,23 @@ impl Policies {
 
     fn link(&mut self, file: &SourceFile) -> Result<(), Vec<Finding>> {
         let text = text::utf8(file)?;
-        let json = Json::parse(text.as_bytes(), MAX_LINKS_DEPTH).map_err(|error| {
-            let finding = Finding::error(Kind::Parse, &file.name, &error.message);
-            vec![finding.at_line(text, error.line, error.column)]
+        let links: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
+            let finding = Finding::error(Kind::Parse, &file.name, error.to_string());
+            let finding = finding.at_line(text, error.line(), error.column());
+            vec![finding.help(LINK_HELP)]
         })?;
-        let Some(links) = json.as_array() else {
-            let message = format!("expected an array of links, found {}", json.kind());
-            return Err(vec![
-                Finding::error(Kind::Parse, &file.name, message).help(LINK_HELP),
-            ]);
-        };
         let mut findings = Vec::new();
-        for (index, link) in links.iter().enumerate() {
-            if let Err(message) = self.link_one(link, &file.name) {
-                let message = format!("link {index}: {message}");
-                findings.push(Finding::error(Kind::Validate, &file.name, message).help(LINK_HELP));
+        for link in links {
+            let parsed = Json::parse(link.get().as_bytes(), MAX_LINKS_DEPTH)
+                .map_err(|error| (Kind::Parse, error.message))
+                .and_then(|json| {
+                    self.link_one(&json, &file.name)
+                        .map_err(|message| (Kind::Validate, message))
+                });
+            if let Err((kind, message)) = parsed {
+                let offset = text::offset_in(text, link.get());
+                let finding = Finding::error(kind, &file.name, message);
+                findings.push(finding.at(text, offset, link.get().len()).help(LINK_HELP));
             }
         }
         if findings.is_empty() {
@@ -268,7 +271,7 @@ fn info(policy: &Policy, file: &str, line: usize) -> PolicyInfo {
         .collect();
     annotations.sort();
     PolicyInfo {
-        id: policy.id().to_string(),
+        id: name(policy.id()),
         effect: match policy.effect() {
             Effect::Permit => "permit",
             Effect::Forbid => "forbid",
@@ -277,6 +280,12 @@ fn info(policy: &Policy, file: &str, line: usize) -> PolicyInfo {
         line,
         annotations,
     }
+}
+
+/// The id as it was given; `PolicyId` writes itself escaped.
+pub(super) fn name(id: &PolicyId) -> String {
+    let id: &str = id.as_ref();
+    id.to_owned()
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

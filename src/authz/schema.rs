@@ -60,8 +60,16 @@ pub(super) struct EntityType {
     pub(super) held: bool,
     /// `@parent("…")`: attribute paths whose values are parents.
     pub(super) parents: Vec<Vec<String>>,
-    /// The types those paths end at.
-    pub(super) parent_types: Vec<EntityTypeName>,
+    /// The types those paths end at, and the types that those may be in.
+    pub(super) parent_kinds: HashSet<EntityTypeName>,
+}
+
+impl EntityType {
+    /// Whether a parent of this uid's type is for the `@parent` paths to say.
+    pub(super) fn computes(&self, parent: &Uid) -> bool {
+        let mut kinds = self.parent_kinds.iter();
+        kinds.any(|name| name.as_ref() == parent.entity_type())
+    }
 }
 
 /// One action.
@@ -142,7 +150,7 @@ impl SchemaModel {
                     shape: engine::shape(&model.cedar, name).unwrap_or_default(),
                     held: false,
                     parents: Vec::new(),
-                    parent_types: Vec::new(),
+                    parent_kinds: HashSet::new(),
                 },
             );
         }
@@ -229,9 +237,11 @@ impl SchemaModel {
                         match self.path_end(name, &path) {
                             Ok(end) => {
                                 self.has_parents_of_others |= path.len() > 1;
+                                let above = self.cedar.ancestors(&end).into_iter().flatten();
+                                let kinds: Vec<_> = above.cloned().chain([end.clone()]).collect();
                                 if let Some(entity_type) = self.types.get_mut(name) {
                                     entity_type.parents.push(path);
-                                    entity_type.parent_types.push(end);
+                                    entity_type.parent_kinds.extend(kinds);
                                 }
                             }
                             Err(message) => findings.push(report(

@@ -10,7 +10,7 @@ use super::{
     conditions::Conditions,
     engine::{self, Uid},
     index::{Index, Verdict},
-    policies::Policies,
+    policies::{self, Policies},
     query,
     schema::{self, SchemaModel},
     slice::Given,
@@ -226,7 +226,7 @@ impl Snapshot {
         on_error: OnPolicyError,
         diagnostics: Vec<String>,
     ) -> Answer {
-        let mut policies: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
+        let mut policies: Vec<String> = verdict.reasons.iter().map(policies::name).collect();
         policies.sort();
         let mut forbid_erred = false;
         let mut errors: Vec<PolicyError> = Vec::new();
@@ -235,7 +235,7 @@ impl Snapshot {
             let AuthorizationError::PolicyEvaluationError(error) = error;
             forbid_erred |= self.index.is_forbid(error.policy_id());
             errors.push(PolicyError {
-                policy: error.policy_id().to_string(),
+                policy: policies::name(error.policy_id()),
                 message,
             });
         }

@@ -189,8 +189,7 @@ fn read<'f>(
     let mut entries = Vec::with_capacity(raw.len());
     let mut findings = Vec::new();
     for raw in raw {
-        // Both are the same allocation, so the difference is the place in the text.
-        let offset = raw.get().as_ptr().addr() - text.as_ptr().addr();
+        let offset = text::offset_in(text, raw.get());
         let parsed = Json::parse(raw.get().as_bytes(), MAX_DEPTH)
             .map_err(|error| (Kind::Parse, error.message))
             .and_then(|json| {
@@ -255,7 +254,7 @@ fn adopt_all(entities: &mut HashMap<Uid, Entity>, schema: &SchemaModel) -> Vec<(
     for (uid, parents) in computed {
         let entity_type = schema.core_type_of(&uid);
         if let (Some(entity), Some(entity_type)) = (entities.get_mut(&uid), entity_type)
-            && let Err(message) = hierarchy::adopt(entity, &parents, entity_type)
+            && let Err(message) = hierarchy::adopt_stored(entity, &parents, entity_type)
         {
             broken.push((uid, message));
         }

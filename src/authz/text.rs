@@ -7,17 +7,22 @@ use super::{Finding, Kind, Severity, SourceFile};
 /// The text of a file, without a byte order mark.
 pub(super) fn utf8(file: &SourceFile) -> Result<&str, Vec<Finding>> {
     let text = std::str::from_utf8(&file.bytes).map_err(|error| {
-        let line = file
-            .bytes
-            .iter()
-            .take(error.valid_up_to())
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        let message = format!("not UTF-8: an invalid byte on line {line}");
-        vec![Finding::error(Kind::Parse, &file.name, message).help("save the file as UTF-8")]
+        let (valid, _) = file.bytes.split_at(error.valid_up_to());
+        let shown = String::from_utf8_lossy(&file.bytes);
+        let finding = Finding::error(Kind::Parse, &file.name, "not UTF-8: an invalid byte");
+        // What comes before the first invalid byte is the same text in both.
+        vec![
+            finding
+                .at(&shown, valid.len(), 1)
+                .help("save the file as UTF-8"),
+        ]
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Where a part of `text` begins in it; both must be the same allocation.
+pub(super) fn offset_in(text: &str, part: &str) -> usize {
+    part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
 /// A finding from an error that knows its place in `text`.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 
-use super::{Json, Object};
+use super::{Json, Object, engine};
 
 /// A uid in Cedar's syntax (`Type::"id"`) or its JSON forms (`{"type","id"}`, or that in `__entity`).
 pub(super) fn parse(json: &Json<'_>) -> Result<EntityUid, String> {
@@ -23,10 +23,32 @@ pub(super) fn parse(json: &Json<'_>) -> Result<EntityUid, String> {
     }
 }
 
-/// A uid in Cedar's syntax.
+/// A uid in Cedar's syntax, escaped in any of the ways Cedar knows.
 pub(super) fn from_cedar(text: &str) -> Result<EntityUid, String> {
-    EntityUid::from_str(text)
-        .map_err(|_| format!("`{text}` is not an entity uid: write it as `Type::\"id\"`"))
+    if let Ok(uid) = EntityUid::from_str(text) {
+        return Ok(uid);
+    }
+    // Cedar's own parser of single uids takes only the one form in which it writes them.
+    let wrong = || format!("`{text}` is not an entity uid: write it as `Type::\"id\"`");
+    let (name, rest) = text.trim().split_once('"').ok_or_else(wrong)?;
+    let name = name.trim_end().strip_suffix("::").ok_or_else(wrong)?;
+    let id = rest.strip_suffix('"').filter(|id| !ends_early(id));
+    let id = engine::unescape(id.ok_or_else(wrong)?).ok_or_else(wrong)?;
+    from_parts(name.trim(), &id)
+}
+
+/// Whether a quote that is not escaped ends the string before its end.
+fn ends_early(id: &str) -> bool {
+    let mut escaped = false;
+    for c in id.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return true,
+            _ => {}
+        }
+    }
+    escaped
 }
 
 /// A uid of a type's name and an id as it is.

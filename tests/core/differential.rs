@@ -13,11 +13,11 @@ const SCHEMA: &str = r#"
 entity Group in [Group];
 entity User in [Group] { level: Long, boss?: User };
 entity Folder in [Folder];
-entity Doc in [Folder] { owner: User, public: Bool, tags: Set<String>, folder?: Folder };
+entity Doc in [Folder] { owner: User, public: Bool, tags: Set<String>, folder?: Folder } tags User;
 action read, write;
-action view in [read] appliesTo { principal: [User], resource: [Doc, Folder], context: { mfa?: Bool } };
-action edit in [write] appliesTo { principal: [User], resource: [Doc], context: { mfa?: Bool } };
-action remove in [write, read] appliesTo { principal: [User], resource: [Doc], context: { mfa?: Bool } };
+action view in [read] appliesTo { principal: [User], resource: [Doc, Folder], context: { mfa?: Bool, peer?: User } };
+action edit in [write] appliesTo { principal: [User], resource: [Doc], context: { mfa?: Bool, peer?: User } };
+action remove in [write, read] appliesTo { principal: [User], resource: [Doc], context: { mfa?: Bool, peer?: User } };
 "#;
 
 const TEMPLATE: &str =
@@ -25,7 +25,7 @@ const TEMPLATE: &str =
      unless { principal.level > 5 };";
 
 /// Conditions that read everything there is, some of which fail on some entities.
-const ATOMS: [&str; 18] = [
+const ATOMS: [&str; 21] = [
     "principal in Group::\"g0\"",
     "principal in Group::\"g1\"",
     "resource in Folder::\"f0\"",
@@ -43,6 +43,9 @@ const ATOMS: [&str; 18] = [
     "action in Action::\"write\"",
     "Action::\"remove\" in Action::\"read\"",
     "context.mfa",
+    "context.peer.level > 3",
+    "context has peer && context.peer in Group::\"g1\"",
+    "resource.hasTag(\"lead\") && resource.getTag(\"lead\").level > 3",
     "[principal, resource.owner].contains(User::\"u2\")",
 ];
 
@@ -127,9 +130,11 @@ fn entity(
     let parents = prop::collection::btree_set(floor..4, 0..3);
     (attributes, parents).prop_map(move |(attrs, parents)| {
         let parent = |n: &usize| json!({ "type": above.1, "id": format!("{}{n}", above.0) });
+        let lead = prefix == "d" && parents.len() == 2;
         json!({
             "uid": { "type": entity_type, "id": format!("{prefix}{index}") },
             "attrs": attrs,
+            "tags": if lead { json!({ "lead": reference("u", "User", index) }) } else { json!({}) },
             "parents": parents.iter().map(parent).collect::<Vec<_>>(),
         })
     })
@@ -182,6 +187,12 @@ struct Question {
     context: Value,
 }
 
+fn contexts() -> Vec<Value> {
+    let peer = |n: usize| json!({ "peer": reference("u", "User", n) });
+    let flags = [json!({}), json!({ "mfa": true }), json!({ "mfa": false })];
+    flags.into_iter().chain((0..4).map(peer)).collect()
+}
+
 fn question() -> impl Strategy<Value = Question> {
     let uid = |text: String| text.parse::<EntityUid>().expect("a uid of the universe");
     let action = prop::sample::select(vec![
@@ -191,8 +202,7 @@ fn question() -> impl Strategy<Value = Question> {
         (0..4).prop_map(|n| format!("Doc::\"d{n}\"")),
         (0..3).prop_map(|n| format!("Folder::\"f{n}\"")),
     ];
-    let context =
-        prop::sample::select(vec![json!({}), json!({"mfa": true}), json!({"mfa": false})]);
+    let context = prop::sample::select(contexts());
     (0..4, action, resource, context).prop_map(move |(principal, action, resource, context)| {
         Question {
             principal: uid(format!("User::\"u{principal}\"")),
@@ -212,6 +222,7 @@ fn links() -> impl Strategy<Value = Vec<(usize, usize)>> {
 enum Given {
     Beside,
     Instead,
+    Nothing,
 }
 
 /// Cedar's own answer, or `None` where it refuses the request.
@@ -281,6 +292,7 @@ fn check(
             snapshot.cedar_entities(None, Some(&given_json)),
             kept(&[1, 2]),
         ),
+        Given::Nothing => (snapshot.cedar_entities(None, None), kept(&[1])),
         Given::Instead => (snapshot.cedar_entities(Some(&given_json), None), kept(&[2])),
     };
     let entities = entities.expect("they conform");
@@ -365,9 +377,10 @@ proptest! {
         world in world(),
         question in question(),
         with_schema in any::<bool>(),
-        beside in prop::bool::weighted(0.8),
+        given in prop::sample::select(vec![
+            Given::Beside, Given::Beside, Given::Beside, Given::Instead, Given::Nothing,
+        ]),
     ) {
-        let given = if beside { Given::Beside } else { Given::Instead };
         check(&policies, &links, &world, &question, with_schema, given)?;
     }
 }

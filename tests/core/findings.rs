@@ -97,8 +97,22 @@ fn bytes_that_are_not_utf8_are_a_finding() {
     check(
         &sources,
         Kind::Parse,
-        "not UTF-8: an invalid byte on line 2",
+        "
+error: not UTF-8: an invalid byte
+ --> p.cedar:2:4",
     );
+}
+
+#[test]
+fn a_mark_covers_whole_characters() {
+    for text in [
+        "permit (é, action, resource);",
+        "→",
+        "permit (principal, action, resource) when { \"→\" < é };",
+    ] {
+        let said = rejected(&sources(text, "", "")).to_string();
+        assert!(said.contains("--> policies.cedar:1:"), "{said}");
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod differential;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod lifted;
+#[cfg(test)]
 mod policy_names;
 #[cfg(test)]
 mod sources;

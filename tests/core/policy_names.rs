@@ -112,19 +112,19 @@ fn check_link(links: &str, expected: &str) {
 #[test]
 fn broken_links_are_findings() {
     let args = r#""args":{"?principal":"User::\"a\""}"#;
-    check_link("{}", "expected an array of links, found an object");
-    check_link("[1]", "link 0: not an object");
+    check_link("{}", "expected a sequence");
+    check_link("[1]", "not an object");
     check_link(
         &format!(r#"[{{"link_id":"l",{args}}}]"#),
         "`template_id` must be a string",
     );
     check_link(
         &format!(r#"[{{"template_id":"x","link_id":"l",{args}}}]"#),
-        "link 0: ",
+        "--> links.json:1:2",
     );
     check_link(
         r#"[{"template_id":"t","link_id":"l","args":{}}]"#,
-        "link 0: ",
+        "--> links.json:1:2",
     );
     check_link(
         r#"[{"template_id":"t","link_id":"l","args":{"?who":"User::\"a\""}}]"#,
@@ -139,7 +139,10 @@ fn broken_links_are_findings() {
         "unknown key `note`",
     );
     let twice = format!(r#"{{"template_id":"t","link_id":"l",{args}}}"#);
-    check_link(&format!("[{twice},{twice}]"), "link 1: ");
+    check_link(
+        &format!("[{twice},{twice}]"),
+        "conflicts with an existing policy id",
+    );
 }
 
 #[test]

@@ -162,6 +162,18 @@ fn each_broken_condition_is_a_finding_at_the_entity() {
 }
 
 #[test]
+fn a_condition_that_cannot_be_evaluated_is_broken() {
+    let unsure = CONDITIONS.replace("principal.role == Role::\"owner\"", "principal.rank == 1");
+    let entities = [org("o"), user("o/1", "o", "owner", "")];
+    let rejection = rejected(&with(&entities, &unsure));
+    let said = rejection.to_string();
+    assert!(
+        said.contains("`User::\"o/1\"`: ") && said.contains("rank"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_stated_parent_may_repeat_but_not_contradict() {
     let same = r#"{"type":"Org","id":"o"}"#;
     check(&[org("o"), user("o/1", "o", "owner", same)], &[]);

@@ -38,10 +38,7 @@ impl Data {
     }
 
     fn join(&mut self, member: &str, team: &str) {
-        let parents = self.entity("Member", member)["parents"]
-            .as_array_mut()
-            .unwrap();
-        parents.push(json!({ "type": "Team", "id": team }));
+        self.parent("Member", member, "Team", team);
     }
 
     fn leave(&mut self, member: &str, team: &str) {
@@ -51,6 +48,17 @@ impl Data {
         let before = parents.len();
         parents.retain(|parent| parent["id"] != team);
         assert_eq!(parents.len() + 1, before, "`{member}` is not in `{team}`");
+    }
+
+    fn parent(&mut self, type_name: &str, id: &str, parent_type: &str, parent: &str) {
+        let parents = self.entity(type_name, id)["parents"]
+            .as_array_mut()
+            .unwrap();
+        parents.push(json!({ "type": parent_type, "id": parent }));
+    }
+
+    fn orphan(&mut self, type_name: &str, id: &str) {
+        self.entity(type_name, id)["parents"] = json!([]);
     }
 
     /// A copy of an entity under another id.
@@ -75,7 +83,7 @@ impl Data {
 /// A condition, and a change to the example organization that breaks it.
 type Break = (&'static str, fn(&mut Data));
 
-const BREAKS: [Break; 15] = [
+const BREAKS: [Break; 17] = [
     ("one-owner", |data| {
         data.role("acme/olivia", "administrator")
     }),
@@ -118,6 +126,12 @@ const BREAKS: [Break; 15] = [
             reference("Member", "acme/mona"),
         );
         data.join("acme/mona", "workspace/acme/archive/members");
+    }),
+    ("a-workspace-lies-in-one-organization", |data| {
+        data.parent("Workspace", "acme/archive", "Organization", "globex");
+    }),
+    ("a-workspace-lies-in-one-organization", |data| {
+        data.orphan("Workspace", "acme/archive");
     }),
     ("project-count-is-the-number-of-projects", |data| {
         data.set("Workspace", "acme/vision", "project_count", 1.into());

@@ -160,7 +160,15 @@ impl<'s, 'a> Reading<'s, 'a> {
             }
             if schema::is_held(self.snapshot.schema(), engine::uid(&uid)) {
                 self.notes.left_out(format_args!(
-                    "properties of `{uid}` are ignored: only the store speaks for it"
+                    "properties of {} are ignored: only the store speaks for it",
+                    Path::Entity(&uid)
+                ));
+                continue;
+            }
+            if self.inline.get(engine::uid(&uid)).is_some() {
+                self.notes.left_out(format_args!(
+                    "{} is described more than once: the first description counts",
+                    Path::Entity(&uid)
                 ));
                 continue;
             }
