@@ -14,6 +14,9 @@ use super::{
     reply::{self, Code, Refusal, Reply},
 };
 
+/// The `endpoint` label of paths that are none.
+const OTHER: &str = "other";
+
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// Answers callers' questions.
@@ -32,8 +35,9 @@ impl Decisions {
     /// A handler that asks `pdp`.
     pub fn new(pdp: Pdp, options: &AuthzenOptions, limits: Limits) -> Self {
         let public_url = options.public_url.as_ref();
-        let labels = Endpoint::ALL.map(Endpoint::label);
-        pdp.metrics.serves(&labels, &Code::ALL.map(Code::as_str));
+        let known = Endpoint::ALL.map(|it| (it.label(), it.codes()));
+        let endpoints = [&known[..], &[(OTHER, &[400, 404])]].concat();
+        pdp.metrics.serves(&endpoints, &Code::ALL.map(Code::as_str));
         Self {
             pdp,
             rules: options.rules(),
@@ -137,7 +141,7 @@ impl Handler for Decisions {
         let metrics = &self.pdp.metrics;
         let _in_flight = metrics.in_flight();
         let endpoint = self.route(request.uri().path());
-        let label = endpoint.map_or("other", Endpoint::label);
+        let label = endpoint.map_or(OTHER, Endpoint::label);
         let reply = exchange::run(request, label, metrics, |request| {
             self.answer(endpoint, request)
         })
@@ -176,6 +180,16 @@ impl Endpoint {
             Self::IsAuthorized => "is_authorized",
             Self::Metadata => "metadata",
             Self::OpenApi => "openapi",
+        }
+    }
+
+    /// The codes it answers with.
+    fn codes(self) -> &'static [u16] {
+        match self {
+            Self::BatchIsAuthorized | Self::Evaluation | Self::Evaluations | Self::IsAuthorized => {
+                &[200, 400, 405, 408, 413, 500, 503]
+            }
+            Self::Metadata | Self::OpenApi => &[200, 400, 405],
         }
     }
 

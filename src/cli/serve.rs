@@ -9,7 +9,7 @@ use tokio::{
     sync::watch,
     task::{JoinError, JoinHandle},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
@@ -164,6 +164,11 @@ impl Service {
 
 fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
     let public_url = config.public_url.as_deref().map(str::parse::<PublicUrl>);
+    if let Some(Ok(url)) = &public_url
+        && !url.is_https()
+    {
+        warn!(public_url = %url, "the public URL `{url}` is not https, as AuthZEN demands");
+    }
     Ok(AuthzenOptions {
         batch_defaults: match config.batch_defaults {
             BatchDefaults::FillIdentifiers => api::BatchDefaults::FillIdentifiers,

@@ -21,7 +21,7 @@ pub struct SourceArgs {
     /// Take everything from this table of `policies/editions.toml` [default: enterprise]
     #[arg(long, env = "PALISADE_EDITION", value_name = "NAME")]
     pub edition: Option<String>,
-    /// Read policies from these files and folders
+    /// Read policies from these files and folders; of a folder, not its `spec`, `invariants` and `tests`
     #[arg(
         long, env = "PALISADE_POLICIES", value_name = "FILE|DIR",
         num_args = 1.., value_delimiter = ','

@@ -127,6 +127,9 @@ impl Role {
 
 const LINKS: &str = "links.json";
 
+/// Folders that stand beside policies and hold Cedar that must never be in force.
+const BESIDE: [&str; 3] = ["invariants", "spec", "tests"];
+
 impl Scan {
     /// Looks at everything a specification names.
     pub(super) fn of(spec: &SourceSpec) -> Self {
@@ -276,6 +279,13 @@ impl Walk<'_> {
         }
         if !metadata.is_dir() {
             return self.file(&written, real, &metadata);
+        }
+        let below_root = self.stack.len() == 1;
+        if self.role == Role::Policies
+            && below_root
+            && BESIDE.iter().any(|it| name == Path::new(it))
+        {
+            return;
         }
         if self.stack.contains(&real) {
             return self.fail(&written, "links to a folder that contains it");

@@ -77,11 +77,13 @@ impl Metrics {
         }))
     }
 
-    /// Initialises the series of endpoints and of reasons for refusal that are known from the
-    /// start.
-    pub fn serves(&self, endpoints: &[&'static str], refusals: &[&'static str]) {
-        for endpoint in endpoints {
-            let _ = self.reply(endpoint, 200);
+    /// Initialises the series of endpoints, with the codes each answers with, and of reasons for
+    /// refusal.
+    pub fn serves(&self, endpoints: &[(&'static str, &[u16])], refusals: &[&'static str]) {
+        for (endpoint, codes) in endpoints {
+            for code in *codes {
+                let _ = self.reply(endpoint, *code);
+            }
         }
         for reason in refusals {
             let _ = self.families.rejected.with_label_values(&[*reason]);

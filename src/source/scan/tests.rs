@@ -103,6 +103,18 @@ fn droppings_and_dot_names_are_never_read() {
 }
 
 #[test]
+fn what_stands_beside_policies_is_never_in_force() {
+    let root = folder();
+    for name in ["spec", "invariants", "tests", "team/tests"] {
+        write(&root, &format!("policies/{name}/x.cedar"), "");
+    }
+    assert_eq!(
+        names(&read(&root).unwrap()),
+        ["policies/team/tests/x.cedar"]
+    );
+}
+
+#[test]
 fn a_mounted_config_map_is_read_through_its_dotted_folder() {
     let root = folder();
     write(&root, "policies/..2024_01/a.cedar", "one");
