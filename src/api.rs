@@ -48,8 +48,9 @@ pub struct Limits {
     pub batch: usize,
     /// How long the work on one request may take once its body is there, waiting for a turn
     /// included. Items that share a large context cost what their number and its size multiply
-    /// to: within the other limits, half a minute of a core. Most callers have given up after
-    /// ten seconds, so the core is better spent on somebody who still waits.
+    /// to: without a schema that says what of it counts, over a minute of a core within the
+    /// other limits. Most callers have given up after ten seconds, so the core is better spent
+    /// on somebody who still waits.
     pub budget: Duration,
     /// Deepest nesting of JSON. Cedar values nest a few levels; the parser recurses.
     pub json_depth: usize,
