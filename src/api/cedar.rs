@@ -32,7 +32,8 @@ pub(super) fn is_authorized(
 }
 
 /// `POST /v1/batch_is_authorized`. `None` if there are more than `at_most` requests; nothing is
-/// decided then. Over the deadline, what was decided has been counted but is not told.
+/// decided then. If one of them is refused or the deadline passes, what was decided before has been
+/// counted but is not told.
 pub(super) fn batch_is_authorized(
     session: &Session,
     text: &[u8],
@@ -56,24 +57,17 @@ pub(super) fn batch_is_authorized(
         return Ok(None);
     }
     let entities = entities(session, body)?;
-    // All are parsed before the first is decided: a refused batch leaves no decisions behind.
-    let queries: Vec<Query> = requests
-        .iter()
-        .enumerate()
-        .map(|(index, request)| {
-            deadline.check()?;
-            let request = object(request, &format!("`requests[{index}]`"))?;
-            query(session, request, &format!("requests[{index}]."), &entities)
-        })
-        .collect::<Result<_, _>>()?;
-    session.batch(queries.len());
-    let responses = queries
-        .iter()
-        .map(|query| {
-            deadline.check()?;
-            Ok(Authorized::from(session.decide(query)))
-        })
-        .collect::<Result<_, Refusal>>()?;
+    session.batch(requests.len());
+    // One after the other: a query may see a thousand entities, and thousands of them at once
+    // would be more than one caller should hold.
+    let decide = |(index, request): (usize, &Json<'_>)| {
+        deadline.check()?;
+        let request = object(request, &format!("`requests[{index}]`"))?;
+        let query = query(session, request, &format!("requests[{index}]."), &entities)?;
+        Ok(Authorized::from(session.decide(&query)))
+    };
+    let responses = requests.iter().enumerate().map(decide);
+    let responses = responses.collect::<Result<_, Refusal>>()?;
     Ok(Some(reply::json(StatusCode::OK, &Batch { responses })))
 }
 
