@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaError, SchemaFragment};
+use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use miette::Diagnostic;
 
 use super::{
@@ -11,6 +11,10 @@ use super::{
     nesting::{self, Syntax},
     text,
 };
+
+mod annotations;
+
+use annotations::Annotated;
 
 /// What a value may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,52 +214,6 @@ impl SchemaModel {
         self.by_id.get(id)
     }
 
-    fn annotate(&mut self, annotated: &Annotated, file: &SourceFile, text: &str) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for (name, key, value) in &annotated.0 {
-            let place = text.find(&format!("@{key}(\"{value}\")"));
-            let report = |message: String, help: &str| {
-                let finding = Finding::error(Kind::Validate, &file.name, message).help(help);
-                match place {
-                    Some(offset) => finding.at(text, offset, key.len() + value.len() + 5),
-                    None => finding,
-                }
-            };
-            match key.as_str() {
-                "held" if value == "stored" => {
-                    if let Some(entity_type) = self.types.get_mut(name) {
-                        entity_type.held = true;
-                    }
-                }
-                "held" => findings.push(report(
-                    format!("`@held(\"{value}\")` on `{name}` is not known"),
-                    "the only value is `stored`: only the store speaks for the type",
-                )),
-                _ => {
-                    for path in value.split(',').map(str::trim) {
-                        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-                        match self.path_end(name, &path) {
-                            Ok(end) => {
-                                self.has_parents_of_others |= path.len() > 1;
-                                let above = self.cedar.ancestors(&end).into_iter().flatten();
-                                let kinds: Vec<_> = above.cloned().chain([end.clone()]).collect();
-                                if let Some(entity_type) = self.types.get_mut(name) {
-                                    entity_type.parents.push(path);
-                                    entity_type.parent_kinds.extend(kinds);
-                                }
-                            }
-                            Err(message) => findings.push(report(
-                                message,
-                                "name attribute paths that end at an entity, separated by commas",
-                            )),
-                        }
-                    }
-                }
-            }
-        }
-        findings
-    }
-
     /// The entity type an attribute path of a type ends at.
     pub(super) fn path_end(&self, name: &str, path: &[String]) -> Result<EntityTypeName, String> {
         let mut current = name.to_owned();
@@ -292,36 +250,6 @@ pub(super) fn is_held_and_read(schema: Option<&SchemaModel>, uid: &Uid) -> bool 
         let shape = &entity_type.shape;
         entity_type.held && (shape.has_more || !shape.attributes.is_empty())
     })
-}
-
-/// `(entity type, annotation, value)` for the annotations that mean something to us.
-struct Annotated(Vec<(String, String, String)>);
-
-impl Annotated {
-    fn read(fragment: &SchemaFragment) -> Result<Self, SchemaError> {
-        let json = fragment.clone().to_json_value()?;
-        let mut found = Vec::new();
-        for (namespace, definition) in json.as_object().into_iter().flatten() {
-            let types = definition
-                .get("entityTypes")
-                .and_then(|types| types.as_object());
-            for (name, declared) in types.into_iter().flatten() {
-                let full = if namespace.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{namespace}::{name}")
-                };
-                let annotations = declared.get("annotations").and_then(|a| a.as_object());
-                for (key, value) in annotations.into_iter().flatten() {
-                    if matches!(key.as_str(), "held" | "parent") {
-                        let value = value.as_str().unwrap_or_default().to_owned();
-                        found.push((full.clone(), key.clone(), value));
-                    }
-                }
-            }
-        }
-        Ok(Self(found))
-    }
 }
 
 fn actions_by_id(schema: &Schema) -> HashMap<String, EntityUid> {
