@@ -2,14 +2,18 @@
 //! what is in the way. Opens nothing, so that nothing can block.
 
 use std::{
-    fs, io,
-    os::unix::{ffi::OsStrExt, fs::FileTypeExt, fs::MetadataExt},
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use crate::authz::{Finding, Kind};
 
 use super::{SourceSpec, interest::Interest};
+
+mod walk;
+
+use walk::Walk;
 
 /// Longest single file, entities aside. The largest policy file that ships is under 100 KiB.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -127,9 +131,6 @@ impl Role {
 
 const LINKS: &str = "links.json";
 
-/// Folders that stand beside policies and hold Cedar that must never be in force.
-const BESIDE: [&str; 3] = ["invariants", "spec", "tests"];
-
 impl Scan {
     /// Looks at everything a specification names.
     pub(super) fn of(spec: &SourceSpec) -> Self {
@@ -145,6 +146,9 @@ impl Scan {
                 scan.named(role, &spec.root.join(path), path);
             }
         }
+        for path in &spec.policies {
+            scan.links_beside(&spec.root, path);
+        }
         for (what, bytes, limit) in [
             ("policies, schema and the like", scan.bytes, MAX_TOTAL_BYTES),
             ("entities", scan.entities_bytes, MAX_ENTITIES_TOTAL_BYTES),
@@ -159,19 +163,20 @@ impl Scan {
         scan
     }
 
+    /// Takes the `links.json` beside a policy file that is named by itself: without its links a
+    /// template would silently permit and forbid nothing.
+    fn links_beside(&mut self, root: &Path, policies: &Path) {
+        let (path, written) = (root.join(policies), policies.with_file_name(LINKS));
+        let beside = path.with_file_name(LINKS);
+        let is_known = |real: PathBuf| self.files.iter().any(|file| file.path == real);
+        if path.is_file() && beside.exists() && !beside.canonicalize().is_ok_and(is_known) {
+            self.named(Role::Policies, &beside, &written);
+        }
+    }
+
     fn named(&mut self, role: Role, path: &Path, written: &Path) {
         self.interest.path(path);
-        let mut walk = Walk {
-            role,
-            root: PathBuf::new(),
-            stack: Vec::new(),
-            found: Vec::new(),
-            scan: self,
-        };
-        walk.named(path, written);
-        let mut found = walk.found;
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (_, result) in found {
+        for result in Walk::below(self, role, path, written) {
             match result {
                 Ok(file) => {
                     match role {
@@ -199,125 +204,6 @@ impl Scan {
     }
 }
 
-/// The walk below one named path.
-struct Walk<'a> {
-    role: Role,
-    /// The named folder, resolved; nothing outside of it is read.
-    root: PathBuf,
-    /// Resolved folders from the root to here: a link to one of them would never end.
-    stack: Vec<PathBuf>,
-    /// Keyed by the name as written, whose byte order is the reading order.
-    found: Vec<(Vec<u8>, Result<Found, Finding>)>,
-    scan: &'a mut Scan,
-}
-
-impl Walk<'_> {
-    fn named(&mut self, path: &Path, written: &Path) {
-        let (real, metadata) = match resolve(path) {
-            Ok(resolved) => resolved,
-            Err(error) => return self.fail(written, format!("could not be read: {error}")),
-        };
-        if !metadata.is_dir() {
-            return self.file(written, real, &metadata);
-        }
-        if self.role.is_single_file() {
-            return self.fail(written, "is a folder where a file is expected");
-        }
-        self.root.clone_from(&real);
-        self.folder(written, real);
-    }
-
-    fn folder(&mut self, written: &Path, real: PathBuf) {
-        if self.stack.len() > MAX_DEPTH {
-            let message = format!("folders are nested deeper than {MAX_DEPTH}");
-            return self.fail(written, message);
-        }
-        self.scan.interest.folder(real.clone());
-        let entries = match fs::read_dir(&real) {
-            Ok(entries) => entries,
-            Err(error) => return self.fail(written, format!("could not be read: {error}")),
-        };
-        self.stack.push(real);
-        for entry in entries {
-            self.scan.names_seen += 1;
-            if self.scan.names_seen > MAX_NAMES {
-                self.fail(written, format!("there are more than {MAX_NAMES} names"));
-                break;
-            }
-            match entry {
-                Ok(entry) => self.entry(written, &entry),
-                Err(error) => self.fail(written, format!("could not be read: {error}")),
-            }
-        }
-        self.stack.pop();
-    }
-
-    fn entry(&mut self, folder: &Path, entry: &fs::DirEntry) {
-        let name = PathBuf::from(entry.file_name());
-        if name.as_os_str().as_bytes().starts_with(b".") {
-            return;
-        }
-        let (written, path) = (folder.join(&name), entry.path());
-        let wanted = self.role.wants(&name);
-        let is_link = entry.file_type().is_ok_and(|it| it.is_symlink());
-        if is_link {
-            self.scan.interest.path(&path);
-        }
-        let (real, metadata) = match resolve(&path) {
-            Ok(resolved) => resolved,
-            // A dead link without an extension may have been a folder full of `forbid`s.
-            Err(error) if wanted || name.extension().is_none() => {
-                return self.fail(&written, format!("could not be read: {error}"));
-            }
-            Err(_) => return,
-        };
-        if !metadata.is_dir() && !wanted {
-            return;
-        }
-        if !real.starts_with(&self.root) {
-            return self.fail(&written, "links to a place outside of the folder");
-        }
-        if !metadata.is_dir() {
-            return self.file(&written, real, &metadata);
-        }
-        let below_root = self.stack.len() == 1;
-        if self.role == Role::Policies
-            && below_root
-            && BESIDE.iter().any(|it| name == Path::new(it))
-        {
-            return;
-        }
-        if self.stack.contains(&real) {
-            return self.fail(&written, "links to a folder that contains it");
-        }
-        self.folder(&written, real);
-    }
-
-    fn file(&mut self, written: &Path, real: PathBuf, metadata: &fs::Metadata) {
-        let role = self.role.of_file(written);
-        if !metadata.is_file() {
-            let message = format!("is {}, not a file", kind(metadata));
-            return self.fail(written, message);
-        }
-        if metadata.len() > role.limit() {
-            let message = format!("is larger than {} bytes", role.limit());
-            return self.fail(written, message);
-        }
-        let found = Found {
-            role,
-            name: written.display().to_string(),
-            path: real,
-            stamp: Stamp::of(metadata),
-        };
-        self.found.push((key(written), Ok(found)));
-    }
-
-    fn fail(&mut self, written: &Path, message: impl Into<String>) {
-        let finding = Finding::error(Kind::Io, written.display().to_string(), message);
-        self.found.push((key(written), Err(finding)));
-    }
-}
-
 impl Stamp {
     fn of(metadata: &fs::Metadata) -> Self {
         Self {
@@ -326,27 +212,6 @@ impl Stamp {
             ctime: (metadata.ctime(), metadata.ctime_nsec()),
             inode: (metadata.dev(), metadata.ino()),
         }
-    }
-}
-
-fn key(written: &Path) -> Vec<u8> {
-    written.as_os_str().as_bytes().to_vec()
-}
-
-fn resolve(path: &Path) -> io::Result<(PathBuf, fs::Metadata)> {
-    let real = path.canonicalize()?;
-    let metadata = fs::symlink_metadata(&real)?;
-    Ok((real, metadata))
-}
-
-fn kind(metadata: &fs::Metadata) -> &'static str {
-    let file_type = metadata.file_type();
-    if file_type.is_fifo() {
-        "a FIFO"
-    } else if file_type.is_socket() {
-        "a socket"
-    } else {
-        "a device"
     }
 }
 

@@ -115,6 +115,33 @@ fn what_stands_beside_policies_is_never_in_force() {
 }
 
 #[test]
+fn the_links_beside_a_named_file_are_read_once() {
+    let root = folder();
+    for name in ["a.cedar", "b.cedar", "links.json"] {
+        write(&root, &format!("policies/{name}"), "[]");
+    }
+    let named = |paths: &[&str]| {
+        let sources = spec(&root, paths).read().unwrap();
+        names(&sources)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let both = ["policies/a.cedar", "policies/b.cedar"];
+    assert_eq!(
+        named(&both[..1]),
+        ["policies/a.cedar", "policies/links.json"]
+    );
+    assert_eq!(named(&both), [both[0], both[1], "policies/links.json"]);
+    assert_eq!(named(&["policies"]), named(&both));
+    assert_eq!(
+        named(&["policies", both[0]]).len(),
+        4,
+        "a file named twice is read twice"
+    );
+}
+
+#[test]
 fn a_mounted_config_map_is_read_through_its_dotted_folder() {
     let root = folder();
     write(&root, "policies/..2024_01/a.cedar", "one");
