@@ -92,14 +92,14 @@ pub struct PolicyError {
 /// The answer to one query, from one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Why the decision came out as it did; [`Outcome::decision`] gives the decision... except
-    /// under [`OnPolicyError::Cedar`], where an erring `forbid` never yields `error`.
+    /// Why the decision came out as it did. Never `error` under [`OnPolicyError::Cedar`].
     pub outcome: Outcome,
     /// Ids of the determining policies, sorted.
     pub policies: Vec<String>,
     /// Policies that raised an error, sorted.
     pub errors: Vec<PolicyError>,
-    /// What was odd about the query: dropped properties, unknown entities. Sorted by discovery.
+    /// What was odd about the query: dropped properties, unknown entities; in the order they
+    /// came up, what denied it last.
     pub diagnostics: Vec<String>,
 }
 

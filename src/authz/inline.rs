@@ -1,6 +1,9 @@
 //! Entities that come with a question, and everything above them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     engine::{Entity, Uid},
@@ -67,13 +70,18 @@ impl Inline {
         stored: &'a StoredEntities,
         uid: &Uid,
     ) -> Option<&'a Entity> {
-        self.get(uid).or_else(|| self.kept(stored, uid))
+        let kept = || self.kept(stored, uid).map(AsRef::as_ref);
+        self.get(uid).or_else(kept)
     }
 
     /// The stored entity that the question sees under this uid, if it brought no other.
-    pub(super) fn kept<'a>(&self, stored: &'a StoredEntities, uid: &Uid) -> Option<&'a Entity> {
+    pub(super) fn kept<'a>(
+        &self,
+        stored: &'a StoredEntities,
+        uid: &Uid,
+    ) -> Option<&'a Arc<Entity>> {
         let entity = if self.replaces { None } else { stored.get(uid) };
-        entity.or_else(|| stored.action(uid)).map(AsRef::as_ref)
+        entity.or_else(|| stored.action(uid))
     }
 }
 
@@ -102,7 +110,7 @@ impl Hierarchy<'_> {
         };
         let lookup = |uid: &Uid| self.inline.lookup(self.stored, uid);
         let computed = hierarchy::computed_parents(entity, entity_type, &lookup);
-        let mut entity = entity.clone();
+        let mut entity = Entity::clone(entity);
         hierarchy::replace_parents(&mut entity, &computed, entity_type);
         Some(entity.parents().cloned().collect())
     }
@@ -164,7 +172,7 @@ impl Above {
                 for numbered in self.numbered_in(row) {
                     if self.row(numbered).is_none() {
                         let kept = hierarchy.inline.kept(hierarchy.stored, numbered);
-                        all.extend(kept.into_iter().flat_map(Entity::ancestors).cloned());
+                        all.extend(kept.into_iter().flat_map(|it| it.ancestors()).cloned());
                     }
                     all.insert(numbered.clone());
                 }
@@ -172,7 +180,7 @@ impl Above {
                 queue.extend(parents);
             } else {
                 let kept = hierarchy.inline.kept(hierarchy.stored, &above);
-                all.extend(kept.into_iter().flat_map(Entity::ancestors).cloned());
+                all.extend(kept.into_iter().flat_map(|it| it.ancestors()).cloned());
             }
             all.insert(above);
         }

@@ -43,13 +43,13 @@ pub struct JsonError {
 }
 
 impl<'a> Json<'a> {
-    /// Parses a whole text. Values may be nested at most `max_depth` deep (a scalar is depth 0).
+    /// Parses a whole text. Values may be nested at most `max_depth` deep (a scalar is depth 0), and
+    /// never more than the 127 levels of `serde_json`.
     ///
     /// # Errors
     /// Malformed JSON, a lone surrogate, invalid UTF-8, a duplicate key, too much nesting.
     pub fn parse(text: &'a [u8], max_depth: usize) -> Result<Self, JsonError> {
         let mut deserializer = serde_json::Deserializer::from_slice(text);
-        // Our own bound is lower or deliberate; serde_json's fixed 128 must not come first.
         let seed = Nested {
             left: max_depth,
             max_depth,

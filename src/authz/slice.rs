@@ -134,13 +134,7 @@ impl Given {
             };
             return Some(Arc::clone(closed.get_or_init(close)));
         }
-        let stored = snapshot.stored();
-        let kept = if self.inline.replaces() {
-            None
-        } else {
-            stored.get(uid)
-        };
-        let entity = kept.or_else(|| stored.action(uid))?;
+        let entity = self.inline.kept(snapshot.stored(), uid)?;
         Some(
             self.close(snapshot, entity)
                 .unwrap_or_else(|| Arc::clone(entity)),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cedar_policy::Entities;
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 
 use super::{
     Finding, Json, Kind, SourceFile,
@@ -179,9 +179,13 @@ fn read<'f>(
 ) -> Result<Vec<Entry<'f>>, Vec<Finding>> {
     let text = text::utf8(file)?;
     let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
-        let finding = Finding::error(Kind::Parse, &file.name, error.to_string());
+        // Well-formed but no list: the parser's words would quote what stands there instead.
+        let message = match error.classify() {
+            Category::Data => "not an array of entities".to_owned(),
+            Category::Eof | Category::Io | Category::Syntax => error.to_string(),
+        };
         vec![
-            finding
+            Finding::error(Kind::Parse, &file.name, message)
                 .at_line(text, error.line(), error.column())
                 .help("an entities file is a JSON array of {\"uid\", \"attrs\", \"parents\"}"),
         ]

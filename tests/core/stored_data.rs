@@ -226,6 +226,14 @@ fn duplicate_keys_and_duplicate_entities_are_refused() {
 }
 
 #[test]
+fn a_file_that_is_no_list_is_not_quoted() {
+    let said = rejected(&sources("", "", "\"s3cret\"")).findings()[0]
+        .message
+        .clone();
+    assert_eq!(said, "not an array of entities");
+}
+
+#[test]
 fn a_cycle_is_a_finding() {
     let node = |n: u8, parent: u8| {
         format!(

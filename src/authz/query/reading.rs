@@ -174,8 +174,8 @@ impl<'s, 'a> Reading<'s, 'a> {
             }
             let attributes = self.attributes(&uid, properties);
             let stored = self.snapshot.stored();
-            let base = self.inline.lookup(stored, engine::uid(&uid));
-            match engine::overlay(&uid, attributes, base) {
+            let base = self.inline.kept(stored, engine::uid(&uid));
+            match engine::overlay(&uid, attributes, base.map(AsRef::as_ref)) {
                 Ok(entity) => self.inline.insert(entity),
                 Err(why) => self.notes.left_out(format_args!("{why}")),
             }
