@@ -1,4 +1,4 @@
-//! The core: compile sources to a snapshot, parse a query against it, decide, explain.
+//! The core: compile sources to a snapshot, parse a query against it, decide, search.
 //!
 //! Values and pure functions only: no IO, no clock, no async, no serde derives. Wire formats and
 //! folders are somebody else's business; what comes in are texts and [`Json`] trees.
@@ -20,6 +20,7 @@ mod notes;
 mod policies;
 mod query;
 mod schema;
+mod search;
 mod slice;
 mod snapshot;
 mod sources;
@@ -35,6 +36,7 @@ pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
 pub use matrix::{Expected, Line, Matrix};
 pub use query::{Query, RawAction, RawEntity, RawQuery};
+pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};
 pub use sources::{Revision, SourceFile, Sources};
 

@@ -21,9 +21,8 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
     // Without the schema that was asked for, whatever else is said would only confuse.
     let judged = schema.is_some() || sources.schema.is_none();
     let policies = Policies::parse(sources, &mut findings);
-    if let Some(schema) = &schema
-        && !sources.skip_validation
-    {
+    let validated = schema.is_some() && !sources.skip_validation;
+    if let Some(schema) = schema.as_ref().filter(|_| validated) {
         policies.validate(sources, schema, &mut findings);
     }
     let mut stored = StoredEntities::default();
@@ -60,6 +59,7 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         aliases: snapshot::aliases(&conditions, &stored),
         schema,
         policies,
+        validated,
         index,
         stored,
         action_labels,

@@ -7,13 +7,14 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use cedar_policy::{Entities, EntityUid, RestrictedExpression, Schema};
+use cedar_policy::{Entities, EntityUid, Policy, Request, RestrictedExpression, Schema};
 use cedar_policy_core::{
     ast,
     entities::{
         EntityJsonParser, EntityTypeDescription, NoEntitiesSchema, Schema as EntitySchema,
         TCComputation, conformance::EntitySchemaConformanceChecker,
     },
+    evaluator::Evaluator,
     extensions::Extensions,
     validator::{
         CoreSchema, ValidatorEntityType, ValidatorSchema,
@@ -28,6 +29,11 @@ pub(super) type Entity = ast::Entity;
 
 /// A uid as the core keeps it.
 pub(super) type Uid = ast::EntityUID;
+
+/// The id of a uid, unescaped.
+pub(super) fn id(uid: &Uid) -> &str {
+    uid.eid().as_ref()
+}
 
 /// The core's form of a public uid.
 pub(super) fn uid(public: &EntityUid) -> &Uid {
@@ -196,8 +202,26 @@ pub(super) fn view(entities: impl IntoIterator<Item = Arc<Entity>>) -> Result<En
         .map_err(|error| chain(&error))
 }
 
+/// Cedar's decision alone, without reasons: whether a permit holds and no forbid does. A policy
+/// that errs holds not.
+pub(super) fn allows(
+    permits: &[Policy],
+    forbids: &[Policy],
+    request: &Request,
+    entities: &Entities,
+) -> bool {
+    let request: &ast::Request = request.as_ref();
+    let evaluator = Evaluator::new(
+        request.clone(),
+        entities.as_ref(),
+        Extensions::all_available(),
+    );
+    let holds = |policy: &Policy| evaluator.evaluate(policy.as_ref()).is_ok_and(|it| it);
+    permits.iter().any(holds) && !forbids.iter().any(holds)
+}
+
 /// Byte range of a policy in the text it was parsed from.
-pub(super) fn policy_span(policy: &cedar_policy::Policy) -> Option<(usize, usize)> {
+pub(super) fn policy_span(policy: &Policy) -> Option<(usize, usize)> {
     let policy: &ast::Policy = policy.as_ref();
     policy.loc().map(|loc| (loc.start(), loc.end()))
 }

@@ -144,6 +144,18 @@ impl Index {
             .flat_map(|candidates| &candidates.literals)
     }
 
+    /// The sets of policies that can matter for this action. No policy is in both.
+    pub(super) fn sets(&self, action: Option<&EntityUid>) -> impl Iterator<Item = &PolicySet> {
+        self.candidates(action)
+            .into_iter()
+            .map(|candidates| &candidates.set)
+    }
+
+    /// Every action that the scope of a policy names, or the schema declares.
+    pub(super) fn named_actions(&self) -> impl Iterator<Item = &EntityUid> {
+        self.by_action.keys()
+    }
+
     /// The policies that can matter for this action: those without an action scope, and its own.
     fn candidates(&self, action: Option<&EntityUid>) -> [&Candidates; 2] {
         let own = action.and_then(|action| self.by_action.get(action));

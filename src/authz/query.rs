@@ -2,14 +2,11 @@
 
 use cedar_policy::{Entities, EntityUid, Request};
 
-use super::{
-    Object, Snapshot,
-    engine::{self, Uid},
-};
+use super::{Object, Snapshot, engine::Uid};
 
 mod reading;
 
-use reading::Reading;
+pub(super) use reading::Reading;
 
 /// An entity as an AuthZEN-like caller names it.
 #[derive(Clone, Copy, Debug)]
@@ -89,32 +86,9 @@ impl Query {
     /// Parses a question that is always answered.
     pub(super) fn parse(snapshot: &Snapshot, raw: &RawQuery<'_>) -> Self {
         let mut reading = Reading::new(snapshot);
-        let principal = reading.scope_entity("subject", &raw.principal);
-        let resource = reading.scope_entity("resource", &raw.resource);
-        let action = snapshot.action_named(raw.action.name);
-        let (Some(principal), Some(resource), Some(action)) = (principal, resource, action) else {
-            return reading.denied(None);
-        };
-        let schema = snapshot.schema();
-        if schema.and_then(|schema| schema.applies(&action, &principal, &resource)) == Some(false) {
-            reading.deny(format!(
-                "`{action}` does not apply to a `{}` and a `{}`: denied",
-                principal.type_name(),
-                resource.type_name()
-            ));
-            return reading.denied(Some(&action));
-        }
-        let context = reading.context(&action, raw);
-        let (Some(context), true) = (context, reading.properties()) else {
-            return reading.denied(Some(&action));
-        };
-        let mentioned = engine::mentioned_in_context(&context);
-        match Request::new(principal, action.clone(), resource, context, None) {
-            Ok(request) => reading.finish(request, mentioned),
-            Err(error) => {
-                reading.deny(engine::chain(&error));
-                reading.denied(Some(&action))
-            }
+        match reading.read(raw) {
+            Ok((request, mentioned)) => reading.finish(request, mentioned),
+            Err(action) => reading.denied(action.as_ref()),
         }
     }
 }

@@ -214,6 +214,11 @@ impl SchemaModel {
         self.by_id.get(id)
     }
 
+    /// The ids by which declared actions are named.
+    pub(super) fn action_ids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(String::as_str)
+    }
+
     /// The entity type an attribute path of a type ends at.
     pub(super) fn path_end(&self, name: &str, path: &[String]) -> Result<EntityTypeName, String> {
         let mut current = name.to_owned();

@@ -6,7 +6,8 @@ use cedar_policy::{AuthorizationError, Entities, EntityUid};
 
 use super::{
     Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, Matrix, OnPolicyError, Outcome,
-    PolicyError, Query, RawQuery, Rejection, Revision, SourceFile, Sources, compile,
+    PolicyError, Query, RawQuery, RawSearch, Rejection, Revision, Search, SourceFile, Sources,
+    compile,
     conditions::Conditions,
     engine::{self, Uid},
     index::{Index, Verdict},
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub(super) revision: Revision,
     pub(super) schema: Option<SchemaModel>,
     pub(super) policies: Policies,
+    /// The policies were validated strictly against the schema.
+    pub(super) validated: bool,
     pub(super) index: Index,
     pub(super) stored: StoredEntities,
     pub(super) aliases: HashMap<EntityUid, EntityUid>,
@@ -161,6 +164,11 @@ impl Snapshot {
         self.answer(verdict, on_error, diagnostics)
     }
 
+    /// Parses a question that leaves one part open.
+    pub fn search<'s>(&'s self, raw: &RawSearch<'s>) -> Search<'s> {
+        Search::new(self, raw)
+    }
+
     /// What the question sees: `None` is all that is stored.
     ///
     /// # Errors
@@ -214,6 +222,12 @@ impl Snapshot {
     /// The entity that is meant by a uid that may be an alias.
     pub(super) fn resolve_alias(&self, uid: EntityUid) -> EntityUid {
         self.aliases.get(&uid).cloned().unwrap_or(uid)
+    }
+
+    /// Whether some entity of this type is but another name for one.
+    pub(super) fn has_alias_of(&self, type_name: &str) -> bool {
+        let mut aliases = self.aliases.keys();
+        aliases.any(|alias| alias.type_name().to_string() == type_name)
     }
 
     fn is_held(&self, uid: &Uid) -> bool {

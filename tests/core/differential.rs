@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::sources::{compiled, file};
 
-const SCHEMA: &str = r#"
+pub(crate) const SCHEMA: &str = r#"
 entity Group in [Group];
 entity User in [Group] { level: Long, boss?: User };
 entity Folder in [Folder];
@@ -25,7 +25,8 @@ const TEMPLATE: &str =
      unless { principal.level > 5 };";
 
 /// Conditions that read everything there is, some of which fail on some entities.
-const ATOMS: [&str; 21] = [
+const ATOMS: [&str; 22] = [
+    "1 < 2",
     "principal in Group::\"g0\"",
     "principal in Group::\"g1\"",
     "resource in Folder::\"f0\"",
@@ -62,7 +63,7 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-fn policy() -> impl Strategy<Value = String> {
+pub(crate) fn policy() -> impl Strategy<Value = String> {
     let principal = prop::sample::select(vec![
         "principal",
         "principal",
@@ -162,7 +163,7 @@ fn doc() -> impl Strategy<Value = Value> {
 }
 
 /// Each entity of the small universe, with where it is kept: nowhere, stored, or given.
-fn world() -> impl Strategy<Value = Vec<(Value, u8)>> {
+pub(crate) fn world() -> impl Strategy<Value = Vec<(Value, u8)>> {
     let nothing = || Just(json!({}));
     let all = (
         [0, 1, 2].map(|n| entity("g", "Group", ("g", "Group"), nothing(), n)),
@@ -187,7 +188,7 @@ struct Question {
     context: Value,
 }
 
-fn contexts() -> Vec<Value> {
+pub(crate) fn contexts() -> Vec<Value> {
     let peer = |n: usize| json!({ "peer": reference("u", "User", n) });
     let flags = [json!({}), json!({ "mfa": true }), json!({ "mfa": false })];
     flags.into_iter().chain((0..4).map(peer)).collect()

@@ -13,6 +13,8 @@ mod lifted;
 #[cfg(test)]
 mod policy_names;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod stored_data;

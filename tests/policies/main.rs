@@ -27,6 +27,8 @@ mod places;
 #[cfg(test)]
 mod question;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod situations;
 #[cfg(test)]
 mod tables;

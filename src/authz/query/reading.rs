@@ -1,6 +1,6 @@
 //! Reading a question that trusts nothing: what does not fit is left out and noted.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use cedar_policy::{Context, EntityUid, Request, RestrictedExpression};
 
@@ -24,7 +24,7 @@ const CONTEXT: Path<'_> = Path::Part("context");
 const PROPERTIES: Path<'_> = Path::Part("action.properties");
 
 /// A question while it is read.
-pub(super) struct Reading<'s, 'a> {
+pub(in crate::authz) struct Reading<'s, 'a> {
     snapshot: &'s Snapshot,
     inline: Inline,
     /// Properties still to be read, with the entity they are for.
@@ -33,7 +33,7 @@ pub(super) struct Reading<'s, 'a> {
 }
 
 impl<'s, 'a> Reading<'s, 'a> {
-    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+    pub(in crate::authz) fn new(snapshot: &'s Snapshot) -> Self {
         Self {
             snapshot,
             inline: Inline::default(),
@@ -42,7 +42,50 @@ impl<'s, 'a> Reading<'s, 'a> {
         }
     }
 
-    pub(super) fn scope_entity(&mut self, what: &str, raw: &RawEntity<'a>) -> Option<EntityUid> {
+    /// Reads the whole question: what the policies are to be asked, and the entities its context
+    /// names.
+    ///
+    /// # Errors
+    /// It is denied whatever the policies say, as the notes tell; the action, if it got that far.
+    pub(in crate::authz) fn read(
+        &mut self,
+        raw: &RawQuery<'a>,
+    ) -> Result<(Request, HashSet<Uid>), Option<EntityUid>> {
+        let principal = self.scope_entity("subject", &raw.principal);
+        let resource = self.scope_entity("resource", &raw.resource);
+        let action = self.snapshot.action_named(raw.action.name);
+        let (Some(principal), Some(resource), Some(action)) = (principal, resource, action) else {
+            return Err(None);
+        };
+        let schema = self.snapshot.schema();
+        if schema.and_then(|schema| schema.applies(&action, &principal, &resource)) == Some(false) {
+            self.notes.denied(format!(
+                "`{action}` does not apply to a `{}` and a `{}`: denied",
+                principal.type_name(),
+                resource.type_name()
+            ));
+            return Err(Some(action));
+        }
+        let context = self.context(&action, raw);
+        let (Some(context), true) = (context, self.properties()) else {
+            return Err(Some(action));
+        };
+        let mentioned = engine::mentioned_in_context(&context);
+        match Request::new(principal, action.clone(), resource, context, None) {
+            Ok(request) => Ok((request, mentioned)),
+            Err(error) => {
+                self.notes.denied(engine::chain(&error));
+                Err(Some(action))
+            }
+        }
+    }
+
+    /// What came along with the question, and what was odd about it.
+    pub(in crate::authz) fn into_parts(self) -> (Inline, Vec<String>) {
+        (self.inline, self.notes.into_lines())
+    }
+
+    fn scope_entity(&mut self, what: &str, raw: &RawEntity<'a>) -> Option<EntityUid> {
         match uids::from_parts(raw.type_name, raw.id) {
             Ok(uid) => Some(coerce::Sink::entity(self, uid, raw.properties)),
             Err(why) => {
@@ -53,7 +96,7 @@ impl<'s, 'a> Reading<'s, 'a> {
     }
 
     /// The context; `None`, with a diagnostic, if a declared key is missing or of the wrong type.
-    pub(super) fn context(&mut self, action: &EntityUid, raw: &RawQuery<'a>) -> Option<Context> {
+    fn context(&mut self, action: &EntityUid, raw: &RawQuery<'a>) -> Option<Context> {
         let entries = raw.context.into_iter().flat_map(Object::iter);
         let own: Vec<(&str, &'a Json<'a>)> = entries
             .filter(|(key, value)| *key != ACTION_PROPERTIES && !matches!(value, Json::Null))
@@ -149,7 +192,7 @@ impl<'s, 'a> Reading<'s, 'a> {
 
     /// Reads the properties of all entities named so far, and of those they name in turn.
     /// Returns whether the question can still be asked.
-    pub(super) fn properties(&mut self) -> bool {
+    fn properties(&mut self) -> bool {
         let mut next = 0;
         while let Some((uid, properties)) = self.pending.get(next).cloned() {
             next += 1;
@@ -239,7 +282,8 @@ impl<'s, 'a> Reading<'s, 'a> {
         }
     }
 
-    pub(super) fn finish(
+    /// The query, with what it sees of the store and of what came along.
+    pub(in crate::authz) fn finish(
         mut self,
         request: Request,
         mentioned: impl IntoIterator<Item = Uid>,
@@ -272,11 +316,6 @@ impl<'s, 'a> Reading<'s, 'a> {
     /// The question is denied before evaluation, as the notes say.
     pub(super) fn denied(self, action: Option<&EntityUid>) -> Query {
         Query::new(self.snapshot, action, None, self.notes.into_lines())
-    }
-
-    /// Notes why the question is denied.
-    pub(super) fn deny(&mut self, reason: String) {
-        self.notes.denied(reason);
     }
 }
 

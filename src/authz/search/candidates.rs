@@ -1,0 +1,92 @@
+//! Who might be found, in order.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::authz::{
+    Snapshot,
+    engine::{self, Entity, Uid},
+    inline::Inline,
+    uids,
+};
+
+/// Candidates, sorted by id.
+#[derive(Debug, Default)]
+pub(super) struct Candidates<'s> {
+    stored: &'s [Arc<Entity>],
+    /// Others, each with its position among all.
+    others: Vec<(usize, String)>,
+}
+
+impl<'s> Candidates<'s> {
+    /// Every action that a question can name: those the schema declares; without a schema, those
+    /// the scopes of policies name.
+    pub(super) fn actions(snapshot: &Snapshot) -> Self {
+        let names: BTreeSet<String> = match snapshot.schema() {
+            Some(schema) => schema.action_ids().map(str::to_owned).collect(),
+            None => {
+                let named = snapshot.index.named_actions();
+                let ids = named.map(|action| action.id().unescaped().to_owned());
+                ids.collect()
+            }
+        };
+        Self {
+            stored: &[],
+            others: names.into_iter().enumerate().collect(),
+        }
+    }
+
+    /// Entities of a type: the stored ones, and those that came along with the question. The
+    /// probe is neither.
+    pub(super) fn entities(
+        snapshot: &'s Snapshot,
+        type_name: &str,
+        probe: &str,
+        inline: &Inline,
+    ) -> Self {
+        let Ok(probe) = uids::from_parts(type_name, probe) else {
+            return Self::default();
+        };
+        let stored = snapshot.stored();
+        let of_type = stored.of_type(&probe.type_name().to_string());
+        let probe = engine::uid(&probe);
+        let is_other = |uid: &&Uid| {
+            uid.entity_type() == probe.entity_type() && *uid != probe && stored.get(uid).is_none()
+        };
+        let others: BTreeSet<&Uid> = inline.iter().map(Entity::uid).filter(is_other).collect();
+        let others = others.into_iter().enumerate().map(|(before, uid)| {
+            let position = before + of_type.partition_point(|entity| entity.uid() < uid);
+            (position, engine::id(uid).to_owned())
+        });
+        Self {
+            others: others.collect(),
+            stored: of_type,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.stored.len() + self.others.len()
+    }
+
+    /// The candidate's id, or the action's name.
+    pub(super) fn id(&self, position: usize) -> Option<&str> {
+        match self.at(position) {
+            Ok(id) => Some(id),
+            Err(stored) => Some(engine::id(self.stored.get(stored)?.uid())),
+        }
+    }
+
+    /// The candidate, if it is stored.
+    pub(super) fn stored(&self, position: usize) -> Option<&'s Entity> {
+        let stored = self.at(position).err()?;
+        self.stored.get(stored).map(AsRef::as_ref)
+    }
+
+    /// The id at a position, or the position among the stored ones.
+    fn at(&self, position: usize) -> Result<&str, usize> {
+        let before = self.others.partition_point(|(at, _)| *at < position);
+        match self.others.get(before) {
+            Some((at, id)) if *at == position => Ok(id),
+            _ => Err(position - before),
+        }
+    }
+}
