@@ -46,6 +46,11 @@ pub struct Limits {
     /// Most queries in one batch: more does not fit into the body cap unless they share nearly
     /// everything. With the policies that ship, as many short questions take about 60 ms.
     pub batch: usize,
+    /// Most candidates that one page of a search evaluates. With the policies that ship, so many
+    /// take a second or two; whoever wants more goes on with the next page.
+    pub search_evaluations: usize,
+    /// How long one page of a search may take before it ends where it is.
+    pub search_time: Duration,
     /// How long the work on one request may take once its body is there, waiting for a turn
     /// included. Items that share a large context cost what their number and its size multiply
     /// to: without a schema that says what of it counts, over a minute of a core within the
@@ -62,6 +67,8 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             body_timeout: Duration::from_secs(10),
             batch: 5000,
+            search_evaluations: 100_000,
+            search_time: Duration::from_secs(2),
             budget: Duration::from_secs(10),
             json_depth: 64,
         }

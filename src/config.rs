@@ -27,6 +27,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Looking costs a walk over the folders; a hundred a second is no poll but a load.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+/// A page that may take no time at all would never come to its first candidate.
+const MIN_SEARCH_TIME: Duration = Duration::from_millis(1);
+
 /// How long `/readyz` says "draining" before the listeners close: a few probes of an
 /// orchestrator that asks every second or two.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -37,6 +40,12 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Most queries in one batch.
 const MAX_BATCH: usize = 5000;
+
+/// Most candidates that one page of a search evaluates.
+const MAX_SEARCH: usize = 100_000;
+
+/// How long one page of a search may take.
+const MAX_SEARCH_TIME: Duration = Duration::from_secs(2);
 
 /// Which sources are meant. Paths are relative to `root`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,6 +95,10 @@ pub struct Serve {
     pub max_body_bytes: usize,
     /// Most queries in one batch.
     pub max_batch: usize,
+    /// Most candidates that one page of a search evaluates.
+    pub max_search: usize,
+    /// How long one page of a search may take.
+    pub max_search_time: Duration,
     /// Threads that answer; the number of cores if nobody says.
     pub runtime_threads: Option<NonZeroUsize>,
 }
@@ -204,6 +217,11 @@ impl ServeArgs {
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),
             max_body_bytes: self.max_body.or(file.max_body).unwrap_or(MAX_BODY_BYTES),
             max_batch: self.max_batch.or(file.max_batch).unwrap_or(MAX_BATCH),
+            max_search: self.max_search.or(file.max_search).unwrap_or(MAX_SEARCH),
+            max_search_time: span(
+                self.max_search_time.or(file.max_search_time),
+                MAX_SEARCH_TIME,
+            ),
             runtime_threads: self.runtime_threads.or(file.runtime_threads),
         };
         serve.sensible()
@@ -221,6 +239,12 @@ impl Serve {
         }
         if self.max_batch == 0 {
             return too_small("max-batch", "1");
+        }
+        if self.max_search == 0 {
+            return too_small("max-search", "1");
+        }
+        if self.max_search_time < MIN_SEARCH_TIME {
+            return too_small("max-search-time", "1ms");
         }
         Ok(self)
     }

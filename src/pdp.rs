@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Instant};
 use tracing::{Level, debug, enabled, info, warn};
 
 use crate::{
-    authz::{Answer, OnPolicyError, Outcome, Query, RawQuery, Revision, Snapshot},
+    authz::{
+        Answer, Found, Narrowing, OnPolicyError, Outcome, PolicyError, Query, RawQuery, Revision,
+        Search, Snapshot, Wanted,
+    },
     store::Reader,
     telemetry::Metrics,
 };
@@ -16,6 +19,10 @@ use throttle::Throttle;
 
 /// Longest reason in a log line: a caller chooses the ids in it.
 const REASON_CHARS: usize = 300;
+
+/// From how many candidates on a search is narrowed by partial evaluation, which takes about as
+/// long as deciding this many.
+const RESIDUALS_PAY: usize = 64;
 
 /// Hands out sessions on the snapshot in force.
 #[derive(Clone, Debug)]
@@ -109,20 +116,7 @@ impl Session {
 
     /// Says in the log what whoever keeps the policies or the data should look at.
     fn notice(&self, answer: &Answer) {
-        if !answer.errors.is_empty()
-            && enabled!(Level::WARN)
-            && let Some(suppressed) = self.notices.errors.take(Instant::now())
-        {
-            // Cedar's messages quote values: whoever may read those finds them in the answer.
-            let policies: Vec<_> = answer.errors.iter().map(|error| &error.policy).collect();
-            warn!(
-                ?policies,
-                outcome = answer.outcome.as_str(),
-                revision = %self.revision(),
-                suppressed,
-                "policies could not be evaluated: {policies:?}"
-            );
-        }
+        self.notice_errors(&answer.errors, answer.outcome.as_str());
         if let Some(reason) = unasked(answer)
             && enabled!(Level::INFO)
             && let Some(suppressed) = self.notices.unasked.take(Instant::now())
@@ -135,6 +129,50 @@ impl Session {
                 "denied before evaluation: {reason}"
             );
         }
+    }
+
+    fn notice_errors(&self, errors: &[PolicyError], outcome: &str) {
+        if !errors.is_empty()
+            && enabled!(Level::WARN)
+            && let Some(suppressed) = self.notices.errors.take(Instant::now())
+        {
+            // Cedar's messages quote values: whoever may read those finds them in the answer.
+            let policies: Vec<_> = errors.iter().map(|error| &error.policy).collect();
+            warn!(
+                ?policies,
+                outcome,
+                revision = %self.revision(),
+                suppressed,
+                "policies could not be evaluated: {policies:?}"
+            );
+        }
+    }
+
+    /// Finds one page of a search, counts the policies that erred in it and says so in the log.
+    ///
+    /// What is found is no decision, and is counted as none: whoever acts on it asks again.
+    pub fn page(
+        &self,
+        search: &Search<'_>,
+        from: usize,
+        limit: Option<usize>,
+        evaluations: usize,
+        go_on: impl FnMut() -> bool,
+    ) -> Found {
+        let wanted = Wanted {
+            from,
+            limit,
+            evaluations,
+            narrowing: if search.candidates() < RESIDUALS_PAY {
+                Narrowing::Scopes
+            } else {
+                Narrowing::Residuals
+            },
+        };
+        let found = search.page(&wanted, self.on_error, go_on);
+        self.metrics.erred(&found.errors);
+        self.notice_errors(&found.errors, "search");
+        found
     }
 
     /// Counts a batch, of which every query is asked of this session.

@@ -1,4 +1,4 @@
-//! OpenID AuthZEN Authorization API 1.0: access evaluation, access evaluations, metadata.
+//! OpenID AuthZEN Authorization API 1.0: evaluations, searches, metadata.
 //!
 //! What an unknown type, id or property means is up to policy: here only the shape of a request
 //! can be wrong. Reasons are told only to those who ask.
@@ -19,10 +19,12 @@ use super::{
 mod batch;
 mod metadata;
 mod question;
+mod search;
 
 pub(super) use batch::evaluations;
 pub(super) use metadata::Metadata;
 pub use metadata::{BadPublicUrl, PublicUrl};
+pub(super) use search::{Sought, search};
 
 use question::Slots;
 

@@ -7,7 +7,9 @@ use hyper::{Method, Request, StatusCode, body::Incoming};
 use crate::pdp::{Pdp, Session};
 
 use super::{
-    AuthzenOptions, Handler, Limits, authzen, body, cedar,
+    AuthzenOptions, Handler, Limits,
+    authzen::{self, Sought},
+    body, cedar,
     deadline::Deadline,
     exchange,
     offload::{self, Offload},
@@ -53,14 +55,7 @@ impl Decisions {
             return Some(Endpoint::Metadata);
         }
         // A proxy in front may or may not take the tenant's path away.
-        match path.strip_prefix(&self.tenant).unwrap_or(path) {
-            "/access/v1/evaluation" => Some(Endpoint::Evaluation),
-            "/access/v1/evaluations" => Some(Endpoint::Evaluations),
-            "/openapi.json" => Some(Endpoint::OpenApi),
-            "/v1/batch_is_authorized" => Some(Endpoint::BatchIsAuthorized),
-            "/v1/is_authorized" => Some(Endpoint::IsAuthorized),
-            _ => None,
-        }
+        Endpoint::at(path.strip_prefix(&self.tenant).unwrap_or(path))
     }
 
     async fn answer(
@@ -98,6 +93,13 @@ impl Decisions {
                 let limits = self.limits;
                 self.decide(request, move |session, text, _, _| {
                     cedar::is_authorized(session, text, &limits).map(Some)
+                })
+                .await
+            }
+            Endpoint::Search(sought) => {
+                let (rules, limits) = (self.rules, self.limits);
+                self.decide(request, move |session, text, at_most, deadline| {
+                    authzen::search(session, text, sought, rules, &limits, at_most, deadline)
                 })
                 .await
             }
@@ -159,17 +161,36 @@ enum Endpoint {
     IsAuthorized,
     Metadata,
     OpenApi,
+    Search(Sought),
 }
 
 impl Endpoint {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::BatchIsAuthorized,
         Self::Evaluation,
         Self::Evaluations,
         Self::IsAuthorized,
         Self::Metadata,
         Self::OpenApi,
+        Self::Search(Sought::Action),
+        Self::Search(Sought::Resource),
+        Self::Search(Sought::Subject),
     ];
+
+    /// The endpoint at a path below the tenant's; all but the metadata.
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/access/v1/evaluation" => Some(Self::Evaluation),
+            "/access/v1/evaluations" => Some(Self::Evaluations),
+            "/access/v1/search/action" => Some(Self::Search(Sought::Action)),
+            "/access/v1/search/resource" => Some(Self::Search(Sought::Resource)),
+            "/access/v1/search/subject" => Some(Self::Search(Sought::Subject)),
+            "/openapi.json" => Some(Self::OpenApi),
+            "/v1/batch_is_authorized" => Some(Self::BatchIsAuthorized),
+            "/v1/is_authorized" => Some(Self::IsAuthorized),
+            _ => None,
+        }
+    }
 
     /// The `endpoint` label.
     fn label(self) -> &'static str {
@@ -180,25 +201,57 @@ impl Endpoint {
             Self::IsAuthorized => "is_authorized",
             Self::Metadata => "metadata",
             Self::OpenApi => "openapi",
+            Self::Search(Sought::Action) => "search_action",
+            Self::Search(Sought::Resource) => "search_resource",
+            Self::Search(Sought::Subject) => "search_subject",
         }
     }
 
     /// The codes it answers with.
     fn codes(self) -> &'static [u16] {
         match self {
-            Self::BatchIsAuthorized | Self::Evaluation | Self::Evaluations | Self::IsAuthorized => {
-                &[200, 400, 405, 408, 413, 500, 503]
-            }
+            Self::BatchIsAuthorized
+            | Self::Evaluation
+            | Self::Evaluations
+            | Self::IsAuthorized
+            | Self::Search(_) => &[200, 400, 405, 408, 413, 500, 503],
             Self::Metadata | Self::OpenApi => &[200, 400, 405],
         }
     }
 
     fn allows(self, method: &Method) -> Result<(), Refusal> {
         match self {
-            Self::BatchIsAuthorized | Self::Evaluation | Self::Evaluations | Self::IsAuthorized => {
-                exchange::only_post(method)
-            }
+            Self::BatchIsAuthorized
+            | Self::Evaluation
+            | Self::Evaluations
+            | Self::IsAuthorized
+            | Self::Search(_) => exchange::only_post(method),
             Self::Metadata | Self::OpenApi => exchange::only_get(method),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_contract_lists_every_endpoint_with_the_codes_it_answers_with() {
+        let contract: Value = serde_json::from_str(OPENAPI).unwrap();
+        let mut found = BTreeSet::new();
+        for (path, methods) in contract["paths"].as_object().unwrap() {
+            let (_, operation) = methods.as_object().unwrap().iter().next().unwrap();
+            let endpoint = Endpoint::at(path).unwrap_or(Endpoint::Metadata);
+            let listed = operation["responses"].as_object().unwrap().keys();
+            let listed: Vec<u16> = listed.map(|code| code.parse().unwrap()).collect();
+            let unlisted = endpoint.codes().iter().find(|it| !listed.contains(it));
+            assert_eq!(unlisted, None, "{path}");
+            found.insert(endpoint.label());
+        }
+        assert_eq!(found, Endpoint::ALL.map(Endpoint::label).into());
     }
 }

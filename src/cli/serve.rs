@@ -108,6 +108,8 @@ impl Service {
         let limits = api::Limits {
             body_bytes: config.max_body_bytes,
             batch: config.max_batch,
+            search_evaluations: config.max_search,
+            search_time: config.max_search_time,
             ..api::Limits::default()
         };
         let decisions = Decisions::new(pdp.clone(), &options, limits);
@@ -266,6 +268,8 @@ mod tests {
         let limits = api::Limits::default();
         assert_eq!(config.max_body_bytes, limits.body_bytes);
         assert_eq!(config.max_batch, limits.batch);
+        assert_eq!(config.max_search, limits.search_evaluations);
+        assert_eq!(config.max_search_time, limits.search_time);
         for address in config.listen.iter().chain([&config.admin_listen]) {
             let text = address.to_string();
             assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);

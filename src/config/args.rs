@@ -162,6 +162,22 @@ pub struct ServeArgs {
         help_heading = "Operation"
     )]
     pub max_batch: Option<usize>,
+    /// Most candidates that one page of a search evaluates [default: 100000]
+    #[arg(
+        long,
+        env = "PALISADE_MAX_SEARCH",
+        value_name = "N",
+        help_heading = "Operation"
+    )]
+    pub max_search: Option<usize>,
+    /// How long one page of a search may take [default: 2s]
+    #[arg(
+        long,
+        env = "PALISADE_MAX_SEARCH_TIME",
+        value_name = "DURATION",
+        help_heading = "Operation"
+    )]
+    pub max_search_time: Option<Span>,
     /// Threads that answer [default: the number of cores]
     #[arg(
         long,

@@ -34,6 +34,8 @@ pub(super) struct File {
     pub(super) shutdown_grace: Option<Span>,
     pub(super) max_body: Option<usize>,
     pub(super) max_batch: Option<usize>,
+    pub(super) max_search: Option<usize>,
+    pub(super) max_search_time: Option<Span>,
     pub(super) runtime_threads: Option<NonZeroUsize>,
 }
 

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 use prometheus::{Gauge, Histogram, Registry, TextEncoder, process_collector::ProcessCollector};
 
-use crate::authz::{self, Answer, Kind, Snapshot};
+use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
 use super::{ReloadResult, families::Families, series::Series};
 
@@ -157,6 +157,11 @@ impl Metrics {
         self.series.load().decided(action, answer);
         let duration = &self.families.evaluation_duration;
         duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// Policies erred in a search; each counts once, for however many candidates.
+    pub fn erred(&self, errors: &[PolicyError]) {
+        self.series.load().erred(errors);
     }
 
     /// A request begins; the value returned counts it as in flight until it is dropped.

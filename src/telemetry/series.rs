@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use prometheus::{IntCounter, IntCounterVec};
 
-use crate::authz::{Answer, Outcome, Snapshot};
+use crate::authz::{Answer, Outcome, PolicyError, Snapshot};
 
 use super::families::Families;
 
@@ -76,7 +76,12 @@ impl Series {
                 policy.determining.inc();
             }
         }
-        for error in &answer.errors {
+        self.erred(&answer.errors);
+    }
+
+    /// Counts policies that could not be evaluated.
+    pub(super) fn erred(&self, errors: &[PolicyError]) {
+        for error in errors {
             if let Some(policy) = self.policies.get(&error.policy) {
                 policy.errors.inc();
             }

@@ -19,6 +19,8 @@ mod logs;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod shipped;
 #[cfg(test)]
 mod transport;

@@ -32,6 +32,9 @@ fn metadata_says_where_the_endpoints_are() {
             "policy_decision_point": "https://pdp.example.com",
             "access_evaluation_endpoint": "https://pdp.example.com/access/v1/evaluation",
             "access_evaluations_endpoint": "https://pdp.example.com/access/v1/evaluations",
+            "search_action_endpoint": "https://pdp.example.com/access/v1/search/action",
+            "search_resource_endpoint": "https://pdp.example.com/access/v1/search/resource",
+            "search_subject_endpoint": "https://pdp.example.com/access/v1/search/subject",
         })
     );
 }

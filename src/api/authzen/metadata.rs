@@ -130,6 +130,9 @@ struct Document<'a> {
     policy_decision_point: &'a str,
     access_evaluation_endpoint: String,
     access_evaluations_endpoint: String,
+    search_action_endpoint: String,
+    search_resource_endpoint: String,
+    search_subject_endpoint: String,
 }
 
 fn document(identifier: &str) -> serde_json::Result<Bytes> {
@@ -138,6 +141,9 @@ fn document(identifier: &str) -> serde_json::Result<Bytes> {
         policy_decision_point: identifier,
         access_evaluation_endpoint: format!("{base}/access/v1/evaluation"),
         access_evaluations_endpoint: format!("{base}/access/v1/evaluations"),
+        search_action_endpoint: format!("{base}/access/v1/search/action"),
+        search_resource_endpoint: format!("{base}/access/v1/search/resource"),
+        search_subject_endpoint: format!("{base}/access/v1/search/subject"),
     })
     .map(Bytes::from)
 }

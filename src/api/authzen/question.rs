@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::authz::{Json, Object, RawAction, RawEntity, RawQuery};
+use crate::authz::{Json, Object, RawAction, RawEntity, RawQuery, RawTarget};
 
 use super::BatchDefaults;
 
@@ -110,12 +110,48 @@ impl<'a> Slots<'a> {
 
     /// Parses the values.
     pub(super) fn question(&self) -> Result<Question<'a>, String> {
-        let need = |slot: Option<Slot<'a>>, name| {
-            slot.ok_or_else(|| format!("`{}{name}` is missing", self.at))
-        };
-        let principal = need(self.subject, "subject")?.entity("subject")?;
-        let action = need(self.action, "action")?.action()?;
-        let resource = need(self.resource, "resource")?.entity("resource")?;
+        let (principal, action, resource) = (self.subject()?, self.action()?, self.resource()?);
+        let (context, explain) = self.context()?;
+        Ok(Question {
+            principal,
+            action,
+            resource,
+            context,
+            explain,
+        })
+    }
+
+    /// The subject, whole.
+    pub(super) fn subject(&self) -> Result<RawEntity<'a>, String> {
+        self.need(self.subject, "subject")?.entity("subject")
+    }
+
+    /// The action, whole.
+    pub(super) fn action(&self) -> Result<RawAction<'a>, String> {
+        self.need(self.action, "action")?.action()
+    }
+
+    /// The resource, whole.
+    pub(super) fn resource(&self) -> Result<RawEntity<'a>, String> {
+        self.need(self.resource, "resource")?.entity("resource")
+    }
+
+    /// The subject whose id is sought.
+    pub(super) fn subject_type(&self) -> Result<RawTarget<'a>, String> {
+        self.need(self.subject, "subject")?.target("subject")
+    }
+
+    /// The resource whose id is sought.
+    pub(super) fn resource_type(&self) -> Result<RawTarget<'a>, String> {
+        self.need(self.resource, "resource")?.target("resource")
+    }
+
+    fn need(&self, slot: Option<Slot<'a>>, name: &str) -> Result<Slot<'a>, String> {
+        slot.ok_or_else(|| format!("`{}{name}` is missing", self.at))
+    }
+
+    /// The context without what in it is for Palisade; and whether reasons are wanted.
+    pub(super) fn context(&self) -> Result<(Option<Cow<'a, Object<'a>>>, bool), String> {
         let context = match self.context {
             Some(slot) => Some(slot.object("context")?),
             None => None,
@@ -125,16 +161,11 @@ impl<'a> Slots<'a> {
             .and_then(Json::as_object)
             .and_then(|own| own.get("explain"))
             .and_then(Json::as_bool);
-        Ok(Question {
-            principal,
-            action,
-            resource,
-            context: context.map(|context| match own {
-                Some(_) => Cow::Owned(context.without(OWN_KEY)),
-                None => Cow::Borrowed(context),
-            }),
-            explain: explain.unwrap_or(false),
-        })
+        let context = context.map(|context| match own {
+            Some(_) => Cow::Owned(context.without(OWN_KEY)),
+            None => Cow::Borrowed(context),
+        });
+        Ok((context, explain.unwrap_or(false)))
     }
 }
 
@@ -151,6 +182,15 @@ impl<'a> Slot<'a> {
         Ok(RawEntity {
             type_name: self.identifier(object, name, "type")?,
             id: self.identifier(object, name, "id")?,
+            properties: self.properties(object, name)?,
+        })
+    }
+
+    /// An entity whose id does not matter.
+    fn target(&self, name: &str) -> Result<RawTarget<'a>, String> {
+        let object = self.object(name)?;
+        Ok(RawTarget {
+            type_name: self.identifier(object, name, "type")?,
             properties: self.properties(object, name)?,
         })
     }

@@ -2,6 +2,7 @@
 
 pub(super) const ONE: &str = "/access/v1/evaluation";
 pub(super) const MANY: &str = "/access/v1/evaluations";
+pub(super) const SEARCH: &str = "/access/v1/search/subject";
 pub(super) const CEDAR: &str = "/v1/is_authorized";
 pub(super) const CEDAR_MANY: &str = "/v1/batch_is_authorized";
 
@@ -210,6 +211,76 @@ pub(super) const BODIES: &[(&str, &str, &str)] = &[
         "cedar batch: a request is incomplete",
         CEDAR_MANY,
         r#"{"requests":[{"principal":"user::\"a\""}]}"#,
+    ),
+    (
+        "search: subject without type",
+        SEARCH,
+        r#"{"subject":{},"action":{"name":"read"},"resource":{"type":"record","id":"r"}}"#,
+    ),
+    (
+        "search: resource without id",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record"}}"#,
+    ),
+    (
+        "search: action missing",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"resource":{"type":"record","id":"r"}}"#,
+    ),
+    (
+        "search: unknown type",
+        SEARCH,
+        r#"{"subject":{"type":"no name"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+    ),
+    (
+        "search: page is a list",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":[]}"#,
+    ),
+    (
+        "search: page is null",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":null}"#,
+    ),
+    (
+        "search: limit is a string",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"limit":"1"}}"#,
+    ),
+    (
+        "search: limit is negative",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"limit":-1}}"#,
+    ),
+    (
+        "search: limit is a fraction",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"limit":1.5}}"#,
+    ),
+    (
+        "search: limit beyond i64",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"limit":9223372036854775808}}"#,
+    ),
+    (
+        "search: token is a number",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"token":1}}"#,
+    ),
+    (
+        "search: token is none of ours",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"token":"eyJ9"}}"#,
+    ),
+    (
+        "search: empty token",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"token":""}}"#,
+    ),
+    (
+        "search: page properties are a list",
+        SEARCH,
+        r#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"page":{"properties":[]}}"#,
     ),
 ];
 
