@@ -175,7 +175,8 @@ impl Reloader {
             if self.refused.take().is_some() {
                 info!(%revision, "the sources are what is in force again: {revision}");
             }
-            return self.settle(ReloadResult::Unchanged);
+            self.confirm(ReloadResult::Unchanged);
+            return self.status.set_sources(Check::Ok);
         }
         let refused = self.refused.as_ref().and_then(|it| it.revision.as_ref());
         if refused == Some(&revision) {
@@ -203,7 +204,8 @@ impl Reloader {
         // Metrics first: whoever sees the new revision in a reply finds its series.
         self.metrics.published(&snapshot);
         self.publisher.publish(Arc::clone(&snapshot));
-        // What status tells is in force by then.
+        self.confirm(ReloadResult::Applied);
+        // Status last: what it tells is in force and counted by then.
         self.status.published(InForce {
             snapshot: Arc::clone(&snapshot),
             files: files.into(),
@@ -217,7 +219,6 @@ impl Reloader {
             warnings = snapshot.warnings().len(),
             "published revision {revision}"
         );
-        self.settle(ReloadResult::Applied);
     }
 
     fn refuse(&mut self, revision: Option<Revision>, rejection: Rejection) {
@@ -231,11 +232,12 @@ impl Reloader {
             log(revision.as_ref(), &rejection);
         }
         let count = errors(&rejection).count();
+        self.metrics.stale(true);
+        self.count(ReloadResult::Rejected(reason));
         self.status.set_sources(Check::Degraded(format!(
             "the last edit was refused ({}): {count} findings",
             reason.as_str()
         )));
-        self.metrics.stale(true);
         self.status.attempted(Attempt {
             at: SystemTime::now(),
             revision: revision.as_ref().map(ToString::to_string),
@@ -246,12 +248,10 @@ impl Reloader {
             revision,
             rejection,
         });
-        self.count(ReloadResult::Rejected(reason));
     }
 
     /// What is on disk is in force.
-    fn settle(&mut self, result: ReloadResult) {
-        self.status.set_sources(Check::Ok);
+    fn confirm(&self, result: ReloadResult) {
         self.metrics.stale(false);
         self.metrics.confirmed_at(SystemTime::now());
         self.count(result);
