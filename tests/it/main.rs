@@ -13,11 +13,15 @@ mod client;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod corpora;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod metadata;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod shipped;
 #[cfg(test)]
