@@ -21,8 +21,8 @@ use sets::{Question, Set};
 const ONE: &str = "/v1/is_authorized";
 const MANY: &str = "/v1/batch_is_authorized";
 
-/// Cedar's plain rule on errors.
-const FAITHFUL: [&str; 1] = ["--on-policy-error=cedar"];
+/// Cedar's plain rule on errors, and any set may follow any other.
+const FAITHFUL: [&str; 3] = ["--on-policy-error=cedar", "--shrink=off", "--canary=off"];
 
 /// Equal answers and questions asked, by the decision that Cedar takes.
 #[derive(Debug, Default, PartialEq, Eq)]
