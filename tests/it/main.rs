@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod cedar;
 #[cfg(test)]
+mod certification;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod conformance;
