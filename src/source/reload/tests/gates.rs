@@ -130,7 +130,7 @@ fn a_canary_that_is_answered_otherwise_refuses_the_edit_until_it_is_mended() {
 }
 
 #[test]
-fn a_canary_is_a_warning_or_not_even_read_as_the_gate_says() {
+fn a_canary_is_a_warning_or_not_looked_at_as_the_gate_says() {
     for (gate, text, expected) in [
         (Gate::Warn, canary("ann", "deny"), 1),
         (Gate::Warn, "no JSON".to_owned(), 1),
