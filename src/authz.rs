@@ -4,6 +4,7 @@
 //! folders are somebody else's business; what comes in are texts and [`Json`] trees.
 
 mod answer;
+mod canary;
 mod cedar_query;
 mod coerce;
 mod compile;
@@ -31,6 +32,7 @@ mod text;
 mod uids;
 
 pub use answer::{Answer, Decision, OnPolicyError, Outcome, PolicyError};
+pub use canary::Rehearsal;
 pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};

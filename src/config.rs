@@ -11,7 +11,7 @@ mod file;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    BatchDefaults, ListenerName, LogFormat, PolicyErrorRule, ServeArgs, SourceArgs, Span,
+    BatchDefaults, GateRule, ListenerName, LogFormat, PolicyErrorRule, ServeArgs, SourceArgs, Span,
 };
 use file::File;
 
@@ -85,6 +85,10 @@ pub struct Serve {
     pub decision_context: bool,
     /// How often the sources are looked at without an event.
     pub poll_interval: Duration,
+    /// What to do when most policies would be gone.
+    pub shrink: GateRule,
+    /// What to do when a known query would be answered otherwise.
+    pub canary: GateRule,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -212,6 +216,8 @@ impl ServeArgs {
                 .or(file.decision_context)
                 .unwrap_or(false),
             poll_interval: span(self.poll_interval.or(file.poll_interval), POLL_INTERVAL),
+            shrink: self.shrink.or(file.shrink).unwrap_or_default(),
+            canary: self.canary.or(file.canary).unwrap_or_default(),
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),

@@ -9,6 +9,7 @@ use crate::authz::{Rejection, Snapshot, Sources};
 
 mod compile;
 mod editions;
+mod gates;
 mod interest;
 mod read;
 mod reload;
@@ -16,6 +17,7 @@ mod scan;
 mod watch;
 
 pub use editions::{EditionError, Selection};
+pub use gates::{Gate, Gates};
 pub use reload::{Reloader, Running};
 
 /// Where everything is read from. Paths are as the operator wrote them, relative to `root`.

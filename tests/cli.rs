@@ -150,6 +150,41 @@ fn sources_that_are_refused_are_not_served() {
     assert!(!err.contains("listening"), "{err}");
 }
 
+#[test]
+fn what_fails_its_canaries_is_refused_by_check_and_not_served() {
+    let folder = folder();
+    let canaries = |decision: &str| {
+        let text = format!(
+            r#"[{{"request": {{"principal": "U::\"bob\"", "action": "Action::\"view\"", "resource": "U::\"doc\"",
+                "context": {{}}}}, "decision": "{decision}", "reason": [], "num_errors": 0}}]"#
+        );
+        fs::create_dir_all(folder.path().join("p/tests")).unwrap();
+        fs::write(folder.path().join("p/tests/a.json"), text).unwrap();
+    };
+    canaries("deny");
+    let check = |more: &[&str]| run(&folder, &[&["check", "--policies", "p"], more].concat());
+    let (code, out, err) = check(&[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("1 canaries"), "{out}");
+    canaries("allow");
+    let (code, out, err) = check(&[]);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert!(err.contains("canary 1: expected allow, got deny"), "{err}");
+    assert!(err.contains("--> p/tests/a.json:2:"), "{err}");
+    let (_, out, _) = check(&["--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(told["findings"][0]["kind"], "canary");
+
+    let (code, _, err) = run(&folder, &["serve", "--policies", "p"]);
+    assert_eq!(code, 3, "{err}");
+    assert!(err.contains("canary 1: expected allow"), "{err}");
+    assert!(!err.contains("listening"), "{err}");
+    let mut served = Served::start(&folder, &["--canary=warn"]);
+    let line = served.logged("taking the sources in spite of 1 warnings");
+    assert_eq!(line["level"], "WARN");
+    served.listening("admin");
+}
+
 /// A running `serve` that is killed if a test fails.
 struct Served {
     child: Child,

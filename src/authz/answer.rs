@@ -104,6 +104,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A deny before the policies are asked.
+    pub(super) fn denied(diagnostics: Vec<String>) -> Self {
+        Self {
+            outcome: Outcome::NotPermitted,
+            policies: Vec::new(),
+            errors: Vec::new(),
+            diagnostics,
+        }
+    }
+
     /// Whether the action may go ahead.
     pub fn decision(&self) -> Decision {
         self.outcome.decision()

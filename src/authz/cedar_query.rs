@@ -80,9 +80,19 @@ impl CedarQuery<'_> {
         snapshot: &Snapshot,
         entities: &CedarEntities,
     ) -> Result<Query, BadQuery> {
+        let (request, roots) = self.request(snapshot, |uid| snapshot.resolve_alias(uid))?;
+        Ok(ask(snapshot, &entities.0, roots, request))
+    }
+
+    /// The request, and the entities it begins with. `resolve` says what a uid stands for.
+    pub(super) fn request(
+        &self,
+        snapshot: &Snapshot,
+        resolve: impl Fn(EntityUid) -> EntityUid,
+    ) -> Result<(Request, Vec<Uid>), BadQuery> {
         let uid = |key: &str, json: &Json<'_>| {
             uids::parse(json)
-                .map(|uid| snapshot.resolve_alias(uid))
+                .map(&resolve)
                 .map_err(|why| BadQuery::Request(format!("`{key}`: {why}")))
         };
         let principal = uid("principal", self.principal)?;
@@ -104,27 +114,22 @@ impl CedarQuery<'_> {
             .map(|uid| engine::uid(uid).clone())
             .chain(mentioned)
             .collect();
-        let request = Request::new(principal, action.clone(), resource, context, schema)
+        let request = Request::new(principal, action, resource, context, schema)
             .map_err(|error| BadQuery::Request(engine::chain(&error)))?;
-        Ok(ask(snapshot, &entities.0, &action, roots, request))
+        Ok((request, roots))
     }
 }
 
-fn ask(
-    snapshot: &Snapshot,
-    given: &Given,
-    action: &EntityUid,
-    roots: Vec<Uid>,
-    request: Request,
-) -> Query {
-    match snapshot.sees(given, Some(action), roots) {
+fn ask(snapshot: &Snapshot, given: &Given, roots: Vec<Uid>, request: Request) -> Query {
+    let action = request.action().cloned();
+    match snapshot.sees(given, action.as_ref(), roots) {
         Ok(entities) => Query::new(
             snapshot,
-            Some(action),
+            action.as_ref(),
             Some(Evaluation { request, entities }),
             Vec::new(),
         ),
-        Err(why) => Query::new(snapshot, Some(action), None, vec![why]),
+        Err(why) => Query::new(snapshot, action.as_ref(), None, vec![why]),
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         action_labels,
         warnings: findings,
         spec: sources.spec.clone(),
+        canaries: sources.canaries.clone(),
         matrix: OnceLock::new(),
     })
 }

@@ -15,15 +15,21 @@ pub enum Kind {
     Validate,
     /// Stored data does not fit the schema or breaks a data condition.
     Entities,
+    /// Most of the policies in force would be gone.
+    Shrink,
+    /// A known query would be answered otherwise than it must be.
+    Canary,
 }
 
 impl Kind {
     /// The name used in metrics and on the status page.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Canary => "canary",
             Self::Entities => "entities",
             Self::Io => "io",
             Self::Parse => "parse",
+            Self::Shrink => "shrink",
             Self::Validate => "validate",
         }
     }

@@ -6,8 +6,8 @@ use cedar_policy::{AuthorizationError, Entities, EntityUid};
 
 use super::{
     Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, Matrix, OnPolicyError, Outcome,
-    PolicyError, Query, RawQuery, RawSearch, Rejection, Revision, Search, SourceFile, Sources,
-    compile,
+    PolicyError, Query, RawQuery, RawSearch, Rehearsal, Rejection, Revision, Search, SourceFile,
+    Sources, canary, compile,
     conditions::Conditions,
     engine::{self, Uid},
     index::{Index, Verdict},
@@ -61,6 +61,8 @@ pub struct Snapshot {
     /// What rows, columns and scope words mean: read when the matrix is asked for.
     pub(super) spec: Vec<SourceFile>,
     pub(super) matrix: OnceLock<Result<Option<Matrix>, Rejection>>,
+    /// Known queries with their answers: read when they are put to the policies.
+    pub(super) canaries: Vec<SourceFile>,
 }
 
 impl Snapshot {
@@ -89,6 +91,18 @@ impl Snapshot {
     /// What compiled, but should be looked at.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
+    }
+
+    /// The same snapshot with more that should be looked at.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<Finding>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+
+    /// Puts the known queries that came with the sources to the policies.
+    pub fn rehearse(&self) -> Rehearsal {
+        canary::rehearse(self, &self.canaries)
     }
 
     /// Every policy in force, in reading order.
@@ -151,12 +165,7 @@ impl Snapshot {
     pub fn decide(&self, query: &Query, on_error: OnPolicyError) -> Answer {
         let diagnostics = query.diagnostics.clone();
         let Some(evaluation) = &query.evaluation else {
-            return Answer {
-                outcome: Outcome::NotPermitted,
-                policies: Vec::new(),
-                errors: Vec::new(),
-                diagnostics,
-            };
+            return Answer::denied(diagnostics);
         };
         let entities = evaluation.entities.as_ref();
         let entities = entities.unwrap_or_else(|| self.stored.view());
@@ -181,16 +190,10 @@ impl Snapshot {
         roots: Vec<Uid>,
     ) -> Result<Option<Entities>, String> {
         if given.is_nothing() {
-            for uid in &roots {
-                let absent = || self.stored.get(uid).is_none() && self.is_held(uid);
-                if let Some(missing) = self.stored.missing_behind(uid) {
-                    return Err(query::not_stored(missing));
-                }
-                if absent() {
-                    return Err(query::not_stored(uid));
-                }
-            }
-            return Ok(None);
+            return match self.missing(&self.stored, &roots) {
+                Some(missing) => Err(query::not_stored(missing)),
+                None => Ok(None),
+            };
         }
         let literals = self.index.literals(action).cloned();
         let roots = roots
@@ -201,6 +204,29 @@ impl Snapshot {
             Some(missing) => Err(query::not_stored(&missing)),
             None => Ok(Some(slice.entities)),
         }
+    }
+
+    /// Answers a known query by Cedar's plain rule, from its own entities or the stored ones.
+    ///
+    /// # Errors
+    /// [`BadQuery::Request`], as a Cedar-shaped question.
+    pub(super) fn answer_canary(
+        &self,
+        raw: &CedarQuery<'_>,
+        own: Option<&StoredEntities>,
+    ) -> Result<Answer, BadQuery> {
+        // What an alias means depends on what is stored.
+        let uid = |uid| match own {
+            Some(_) => uid,
+            None => self.resolve_alias(uid),
+        };
+        let (request, roots) = raw.request(self, uid)?;
+        let stored = own.unwrap_or(&self.stored);
+        if let Some(missing) = self.missing(stored, &roots) {
+            return Ok(Answer::denied(vec![query::not_stored(missing)]));
+        }
+        let verdict = self.index.authorize(&request, stored.view());
+        Ok(self.answer(verdict, OnPolicyError::Cedar, Vec::new()))
     }
 
     pub(super) fn schema(&self) -> Option<&SchemaModel> {
@@ -228,6 +254,14 @@ impl Snapshot {
     pub(super) fn has_alias_of(&self, type_name: &str) -> bool {
         let mut aliases = self.aliases.keys();
         aliases.any(|alias| alias.type_name().to_string() == type_name)
+    }
+
+    /// An entity that is reached from `roots`, that only the store speaks for, and that is not stored.
+    fn missing<'a>(&self, stored: &'a StoredEntities, roots: &'a [Uid]) -> Option<&'a Uid> {
+        roots.iter().find_map(|uid| {
+            let absent = stored.get(uid).is_none() && self.is_held(uid);
+            stored.missing_behind(uid).or(absent.then_some(uid))
+        })
     }
 
     fn is_held(&self, uid: &Uid) -> bool {

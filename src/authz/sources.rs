@@ -35,6 +35,8 @@ pub struct Sources {
     pub entities: Vec<SourceFile>,
     /// What rows, columns, roles and scope words mean for the matrix.
     pub spec: Vec<SourceFile>,
+    /// Known queries with their answers (`tests/*.json` beside the policies).
+    pub canaries: Vec<SourceFile>,
     /// Skip strict validation of the policies against the schema.
     pub skip_validation: bool,
 }
@@ -52,6 +54,7 @@ impl Sources {
             &conditions,
             &self.entities,
             &self.spec,
+            &self.canaries,
         ] {
             digest.update((files.len() as u64).to_be_bytes());
             for file in files {
@@ -74,6 +77,7 @@ impl Sources {
             .chain(&self.links)
             .chain(&self.entities)
             .chain(&self.spec)
+            .chain(&self.canaries)
     }
 }
 

@@ -4,13 +4,13 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::{
-    authz::{Finding, Snapshot},
+    authz::{Finding, Rejection, Snapshot},
     config::SourceArgs,
 };
 
 use super::{Exit, Failure, complain, finding_json, load, print};
 
-/// Parse and validate policies, schema, entities and spec without serving them
+/// Parse and validate policies, schema, entities and spec without serving them, and try the canaries
 ///
 /// Findings go to standard error, a summary to standard output. Exits with 3 if the sources would
 /// be refused.
@@ -34,10 +34,11 @@ enum Format {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        match load(self.sources).and_then(with_spec) {
-            Ok(snapshot) => {
+        match load(self.sources).and_then(with_spec).and_then(tried) {
+            Ok((snapshot, canaries)) => {
                 let warned = self.deny_warnings && !snapshot.warnings().is_empty();
-                tell(self.format, Some(&snapshot), snapshot.warnings(), !warned)?;
+                let checked = Some((&snapshot, canaries));
+                tell(self.format, checked, snapshot.warnings(), !warned)?;
                 Ok(if warned { Exit::Rejected } else { Exit::Ok })
             }
             Err(Failure::Rejected(rejection)) => {
@@ -57,12 +58,23 @@ fn with_spec(snapshot: Snapshot) -> Result<Snapshot, Failure> {
     }
 }
 
+/// The snapshot, if it answers the canaries as they say, with their number.
+fn tried(snapshot: Snapshot) -> Result<(Snapshot, usize), Failure> {
+    let rehearsal = snapshot.rehearse();
+    match Rejection::of(rehearsal.findings) {
+        Some(rejection) => Err(rejection.into()),
+        None => Ok((snapshot, rehearsal.cases)),
+    }
+}
+
+/// Tells the findings, and what was checked with how many canaries if it was not refused.
 fn tell(
     format: Format,
-    snapshot: Option<&Snapshot>,
+    checked: Option<(&Snapshot, usize)>,
     findings: &[Finding],
     accepted: bool,
 ) -> Result<(), Failure> {
+    let (snapshot, canaries) = checked.unzip();
     let counts = snapshot.map(Snapshot::counts).unwrap_or_default();
     let revision = snapshot.map(|snapshot| snapshot.revision().as_str());
     match format {
@@ -72,6 +84,7 @@ fn tell(
             "policies": counts.policies,
             "entities": counts.entities,
             "schema_actions": counts.schema_actions,
+            "canaries": canaries.unwrap_or_default(),
             "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
         })),
         Format::Text => {
@@ -81,11 +94,12 @@ fn tell(
                 return Ok(());
             };
             print(format_args!(
-                "{}: {} policies, {} entities, {} actions, {} warnings\nrevision {revision}",
+                "{}: {} policies, {} entities, {} actions, {} canaries, {} warnings\nrevision {revision}",
                 if accepted { "accepted" } else { "refused" },
                 counts.policies,
                 counts.entities,
                 counts.schema_actions,
+                canaries.unwrap_or_default(),
                 findings.len(),
             ))
         }

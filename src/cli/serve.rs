@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
     authz::OnPolicyError,
-    config::{self, Address, BatchDefaults, ListenerName, PolicyErrorRule, ServeArgs},
+    config::{self, Address, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs},
     pdp::Pdp,
     server::{self, Bound, Limits, Listen, ServerError},
-    source::{Reloader, Running},
+    source::{Gate, Gates, Reloader, Running},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
 };
@@ -96,7 +96,8 @@ impl Service {
             Arc::clone(&metrics),
             Arc::clone(&status),
             config.poll_interval,
-        );
+        )
+        .with_gates(gates(config));
         reloader.first_load()?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
         let signals = Signals::new()?;
@@ -179,6 +180,18 @@ fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
         decision_context: config.decision_context,
         public_url: public_url.transpose().map_err(Failure::usage)?,
     })
+}
+
+fn gates(config: &config::Serve) -> Gates {
+    let gate = |rule| match rule {
+        GateRule::Enforce => Gate::Enforce,
+        GateRule::Off => Gate::Off,
+        GateRule::Warn => Gate::Warn,
+    };
+    Gates {
+        shrink: gate(config.shrink),
+        canary: gate(config.canary),
+    }
 }
 
 fn bind(listener: ListenerName, addresses: &[Address]) -> Result<Vec<Bound>, Failure> {

@@ -121,6 +121,25 @@ pub struct ServeArgs {
         help_heading = "Operation"
     )]
     pub poll_interval: Option<Span>,
+    /// What to do with an edit after which less than half of the policies would be left [default: enforce]
+    #[arg(
+        long,
+        env = "PALISADE_SHRINK",
+        value_enum,
+        value_name = "GATE",
+        help_heading = "Operation"
+    )]
+    pub shrink: Option<GateRule>,
+    /// What to do with policies that answer a query in `tests/*.json` beside them otherwise than it says
+    /// [default: enforce]
+    #[arg(
+        long,
+        env = "PALISADE_CANARY",
+        value_enum,
+        value_name = "GATE",
+        help_heading = "Operation"
+    )]
+    pub canary: Option<GateRule>,
     /// What log lines on standard error look like [default: text]
     #[arg(
         long,
@@ -249,6 +268,19 @@ pub enum PolicyErrorRule {
     /// The query is denied
     #[default]
     Deny,
+}
+
+/// What a gate between compiled and published does with what it does not like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateRule {
+    /// Refuse it
+    #[default]
+    Enforce,
+    /// Do not look
+    Off,
+    /// Take it, and warn in the log and in `/v1/status`
+    Warn,
 }
 
 /// What a log line looks like.

@@ -8,7 +8,9 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{Address, BatchDefaults, ConfigError, ListenerName, LogFormat, PolicyErrorRule, Span};
+use super::{
+    Address, BatchDefaults, ConfigError, GateRule, ListenerName, LogFormat, PolicyErrorRule, Span,
+};
 
 /// Every key is the flag of the same name.
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +31,8 @@ pub(super) struct File {
     pub(super) on_policy_error: Option<PolicyErrorRule>,
     pub(super) decision_context: Option<bool>,
     pub(super) poll_interval: Option<Span>,
+    pub(super) shrink: Option<GateRule>,
+    pub(super) canary: Option<GateRule>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_filter: Option<String>,
     pub(super) shutdown_grace: Option<Span>,

@@ -28,6 +28,8 @@ fn nothing_said_is_loopback_and_the_safe_choice() {
     assert_eq!(serve.on_policy_error, PolicyErrorRule::Deny);
     assert_eq!(serve.batch_defaults, BatchDefaults::Strict);
     assert!(!serve.decision_context);
+    assert_eq!(serve.shrink, GateRule::Enforce);
+    assert_eq!(serve.canary, GateRule::Enforce);
     assert_eq!(serve.sources, SourceChoice::default());
 }
 
@@ -40,8 +42,18 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         poll-interval = "250ms"
         on-policy-error = "cedar"
         decision-context = true
+        shrink = "warn"
+        canary = "off"
     "#;
-    let serve = with_file(file, &["--max-batch", "9", "--decision-context=false"]).unwrap();
+    let flags = [
+        "--max-batch",
+        "9",
+        "--decision-context=false",
+        "--canary=warn",
+    ];
+    let serve = with_file(file, &flags).unwrap();
+    assert_eq!(serve.shrink, GateRule::Warn);
+    assert_eq!(serve.canary, GateRule::Warn);
     assert_eq!(serve.max_batch, 9);
     assert!(!serve.decision_context);
     assert_eq!(serve.sources.edition.as_deref(), Some("starter"));

@@ -1,19 +1,30 @@
 //! Compiling off the request path, where neither deep nesting nor a panic takes the service down.
 
-use std::{panic, thread};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    thread,
+};
 
 use crate::authz::{Finding, Kind, Rejection, Snapshot, Sources};
 
 /// The parser and the validator recurse with the nesting of policies and schema.
 const COMPILE_STACK_BYTES: usize = 256 << 20;
 
-/// Compiles on a thread with room to recurse. A panic is the candidate's fault until proven
-/// otherwise: it is refused, and the last good snapshot stays.
+/// Compiles on a thread with room to recurse.
 pub(super) fn compile(sources: Sources) -> Result<Snapshot, Rejection> {
+    with_room("the sources", move || Snapshot::compile(&sources))
+}
+
+/// Works on a thread with room to recurse. A panic is the fault of `what` until proven otherwise:
+/// the candidate is refused, and the last good snapshot stays.
+pub(super) fn with_room<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> Result<T, Rejection> + Send + 'static,
+) -> Result<T, Rejection> {
     let thread = thread::Builder::new()
         .name("compile".to_owned())
         .stack_size(COMPILE_STACK_BYTES)
-        .spawn(move || panic::catch_unwind(|| Snapshot::compile(&sources)));
+        .spawn(|| panic::catch_unwind(AssertUnwindSafe(work)));
     let outcome = match thread {
         Ok(thread) => thread.join(),
         Err(error) => {
@@ -24,7 +35,7 @@ pub(super) fn compile(sources: Sources) -> Result<Snapshot, Rejection> {
     match outcome {
         Ok(Ok(result)) => result,
         Ok(Err(_)) | Err(_) => {
-            let message = "the sources made the compiler panic";
+            let message = format!("{what} made the compiler panic");
             Err(Finding::error(Kind::Validate, "", message)
                 .help("this is a fault in palisade: please report it with the sources")
                 .into())

@@ -78,6 +78,7 @@ impl Reading {
 
 fn put(sources: &mut Sources, role: Role, file: SourceFile) {
     match role {
+        Role::Canaries => sources.canaries.push(file),
         Role::Conditions => sources.conditions = Some(file),
         Role::Entities => sources.entities.push(file),
         Role::Links => sources.links.push(file),

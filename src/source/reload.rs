@@ -13,15 +13,24 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
-    authz::{Finding, Kind, Rejection, Revision, Severity, Snapshot, Sources},
+    authz::{Kind, Rejection, Revision, Snapshot, Sources},
     store::Publisher,
     telemetry::{Attempt, Check, InForce, Metrics, ReloadResult, Status},
 };
 
-use super::{SourceSpec, compile::compile, read, scan::Scan, watch::Watcher};
+use super::{
+    SourceSpec,
+    compile::compile,
+    gates::{Gate, Gates, Verdict},
+    read,
+    scan::Scan,
+    watch::Watcher,
+};
+
+mod log;
 
 /// A save is often several events; this much silence ends it.
 const QUIET: Duration = Duration::from_millis(100);
@@ -33,9 +42,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// within one tick of the file system's clock look like one.
 const SUSPICIOUS_POLLS: u32 = 2;
 
-/// Said in place of a message that may hold attributes.
-const ELSEWHERE: &str = "see `/v1/status` or `palisade check`";
-
 /// Reads, compiles and publishes. Owns the only writer.
 #[derive(Debug)]
 pub struct Reloader {
@@ -44,6 +50,7 @@ pub struct Reloader {
     metrics: Arc<Metrics>,
     status: Arc<Status>,
     poll_interval: Duration,
+    gates: Gates,
     last_scan: Option<Scan>,
     suspicious_polls: u32,
     refused: Option<Refused>,
@@ -82,11 +89,19 @@ impl Reloader {
             metrics,
             status,
             poll_interval,
+            gates: Gates::default(),
             last_scan: None,
             suspicious_polls: SUSPICIOUS_POLLS,
             refused: None,
             compile,
         }
+    }
+
+    /// The same reloader with gates other than the default, which is to enforce all.
+    #[must_use]
+    pub fn with_gates(mut self, gates: Gates) -> Self {
+        self.gates = gates;
+        self
     }
 
     /// Puts the first snapshot in force. Blocks until it is compiled.
@@ -175,7 +190,8 @@ impl Reloader {
             if self.refused.take().is_some() {
                 info!(%revision, "the sources are what is in force again: {revision}");
             }
-            return self.settle(ReloadResult::Unchanged);
+            self.confirm(ReloadResult::Unchanged);
+            return self.status.set_sources(Check::Ok);
         }
         let refused = self.refused.as_ref().and_then(|it| it.revision.as_ref());
         if refused == Some(&revision) {
@@ -188,12 +204,30 @@ impl Reloader {
         let start = Instant::now();
         let compiled = (self.compile)(sources);
         self.metrics.compile_took(start.elapsed());
-        match compiled {
+        match compiled.and_then(|candidate| self.judge(candidate)) {
             Ok(snapshot) => self.publish(snapshot, files),
             // No thread to compile on: the revision is as good as unread.
             Err(rejection) if rejection.reason() == Kind::Io => self.refuse(None, rejection),
             Err(rejection) => self.refuse(Some(revision), rejection),
         }
+    }
+
+    /// Lets the gates look at a candidate that is valid.
+    fn judge(&self, candidate: Snapshot) -> Result<Snapshot, Rejection> {
+        let mut verdict = Verdict::default();
+        let in_force = self.publisher.current().map(|it| it.counts());
+        verdict.shrink(self.gates.shrink, candidate.counts(), in_force);
+        let candidate = if self.gates.canary == Gate::Off {
+            candidate
+        } else {
+            let start = Instant::now();
+            let tried = verdict.canary(self.gates.canary, candidate);
+            self.metrics.canary_took(start.elapsed());
+            tried?
+        };
+        let (candidate, warnings) = verdict.pass(candidate)?;
+        log::warned(candidate.revision(), &warnings);
+        Ok(candidate)
     }
 
     fn publish(&mut self, snapshot: Snapshot, files: Vec<(String, String)>) {
@@ -203,7 +237,8 @@ impl Reloader {
         // Metrics first: whoever sees the new revision in a reply finds its series.
         self.metrics.published(&snapshot);
         self.publisher.publish(Arc::clone(&snapshot));
-        // What status tells is in force by then.
+        self.confirm(ReloadResult::Applied);
+        // Status last: what it tells is in force and counted by then.
         self.status.published(InForce {
             snapshot: Arc::clone(&snapshot),
             files: files.into(),
@@ -217,7 +252,6 @@ impl Reloader {
             warnings = snapshot.warnings().len(),
             "published revision {revision}"
         );
-        self.settle(ReloadResult::Applied);
     }
 
     fn refuse(&mut self, revision: Option<Revision>, rejection: Rejection) {
@@ -228,14 +262,15 @@ impl Reloader {
         let reason = rejection.reason();
         // With nothing in force, whoever asked for the first load tells why there is none.
         if self.publisher.current().is_some() {
-            log(revision.as_ref(), &rejection);
+            log::refused(revision.as_ref(), &rejection);
         }
-        let count = errors(&rejection).count();
+        let count = log::errors(&rejection).count();
+        self.metrics.stale(true);
+        self.count(ReloadResult::Rejected(reason));
         self.status.set_sources(Check::Degraded(format!(
             "the last edit was refused ({}): {count} findings",
             reason.as_str()
         )));
-        self.metrics.stale(true);
         self.status.attempted(Attempt {
             at: SystemTime::now(),
             revision: revision.as_ref().map(ToString::to_string),
@@ -246,12 +281,10 @@ impl Reloader {
             revision,
             rejection,
         });
-        self.count(ReloadResult::Rejected(reason));
     }
 
     /// What is on disk is in force.
-    fn settle(&mut self, result: ReloadResult) {
-        self.status.set_sources(Check::Ok);
+    fn confirm(&self, result: ReloadResult) {
         self.metrics.stale(false);
         self.metrics.confirmed_at(SystemTime::now());
         self.count(result);
@@ -291,42 +324,6 @@ fn wait(heard: &Receiver<()>, poll_interval: Duration) -> bool {
         if left.is_zero() || heard.recv_timeout(QUIET.min(left)).is_err() {
             return true;
         }
-    }
-}
-
-/// One line per refusal, where each finding has one, without source lines.
-fn log(revision: Option<&Revision>, rejection: &Rejection) {
-    let reason = rejection.reason().as_str();
-    let findings: Vec<String> = errors(rejection).map(line).collect();
-    let first = findings.first().map_or("", String::as_str);
-    warn!(
-        revision = revision.map(Revision::as_str),
-        reason,
-        count = findings.len(),
-        findings = findings.join("; "),
-        "refused the sources, the last good ones stay: {first}"
-    );
-}
-
-fn errors(rejection: &Rejection) -> impl Iterator<Item = &Finding> {
-    let findings = rejection.findings().iter();
-    findings.filter(|finding| finding.severity == Severity::Error)
-}
-
-/// Where it is and what is wrong. Messages about stored data quote attributes, which are not for
-/// whoever reads the log: those are told where an operator asks for them.
-fn line(finding: &Finding) -> String {
-    let (file, message) = match finding.kind {
-        Kind::Entities if finding.file.is_empty() => ("stored entities", ELSEWHERE),
-        Kind::Entities => (finding.file.as_str(), ELSEWHERE),
-        Kind::Io | Kind::Parse | Kind::Validate => {
-            (finding.file.as_str(), finding.message.as_str())
-        }
-    };
-    match &finding.place {
-        Some(place) => format!("{file}:{}:{}: {message}", place.line, place.column),
-        None if file.is_empty() => message.to_owned(),
-        None => format!("{file}: {message}"),
     }
 }
 

@@ -41,6 +41,7 @@ const MAX_DEPTH: usize = 32;
 /// What a file is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
+    Canaries,
     Conditions,
     Entities,
     Links,
@@ -101,9 +102,12 @@ impl Role {
     fn limit(self) -> u64 {
         match self {
             Self::Entities => MAX_ENTITIES_BYTES,
-            Self::Conditions | Self::Links | Self::Policies | Self::Schema | Self::Spec => {
-                MAX_FILE_BYTES
-            }
+            Self::Canaries
+            | Self::Conditions
+            | Self::Links
+            | Self::Policies
+            | Self::Schema
+            | Self::Spec => MAX_FILE_BYTES,
         }
     }
 
@@ -117,7 +121,7 @@ impl Role {
     fn wants(self, name: &Path) -> bool {
         let extension = name.extension().unwrap_or_default();
         match self {
-            Self::Entities => extension == "json",
+            Self::Canaries | Self::Entities => extension == "json",
             Self::Links | Self::Policies => extension == "cedar" || name.as_os_str() == LINKS,
             Self::Spec => ["cedar", "json", "toml"].iter().any(|it| extension == *it),
             Self::Conditions | Self::Schema => false,
@@ -181,7 +185,8 @@ impl Scan {
                 Ok(file) => {
                     match role {
                         Role::Entities => self.entities_bytes += file.stamp.len,
-                        Role::Conditions
+                        Role::Canaries
+                        | Role::Conditions
                         | Role::Links
                         | Role::Policies
                         | Role::Schema

@@ -64,7 +64,7 @@ pub(super) struct Families {
     pub(super) body_bytes: Histogram,
     /// Looks at the sources that read them whole.
     pub(super) reloads: IntCounterVec,
-    /// Time to read and to compile the sources.
+    /// Time to read, to compile and to try the sources.
     pub(super) reload_duration: HistogramVec,
     /// When the sources were last read.
     pub(super) last_attempt: Gauge,
@@ -153,7 +153,7 @@ impl Families {
             )?,
             reload_duration: new.histograms(
                 "palisade_reload_duration_seconds",
-                "Time to read and to compile the sources.",
+                "Time to read, to compile and to try the sources.",
                 &["phase"],
                 RELOAD_SECONDS,
             )?,

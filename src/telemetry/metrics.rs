@@ -16,14 +16,16 @@ use super::{ReloadResult, families::Families, series::Series};
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
 
 /// The steps of a reload that are timed.
-const PHASES: [&str; 2] = ["read", "compile"];
+const PHASES: [&str; 3] = ["read", "compile", "canary"];
 
 /// Every way a reload can end.
-const RELOADS: [ReloadResult; 6] = [
+const RELOADS: [ReloadResult; 8] = [
     ReloadResult::Applied,
+    ReloadResult::Rejected(Kind::Canary),
     ReloadResult::Rejected(Kind::Entities),
     ReloadResult::Rejected(Kind::Io),
     ReloadResult::Rejected(Kind::Parse),
+    ReloadResult::Rejected(Kind::Shrink),
     ReloadResult::Rejected(Kind::Validate),
     ReloadResult::Unchanged,
 ];
@@ -125,6 +127,11 @@ impl Metrics {
     /// The sources were compiled, with or without success, in this time.
     pub fn compile_took(&self, elapsed: Duration) {
         self.phase("compile", elapsed);
+    }
+
+    /// The known queries were put to a candidate, in this time.
+    pub fn canary_took(&self, elapsed: Duration) {
+        self.phase("canary", elapsed);
     }
 
     /// The sources were last read at this time.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod authzen_questions;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod cedar_questions;
 #[cfg(test)]
 mod differential;

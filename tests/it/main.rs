@@ -9,15 +9,21 @@ mod bad_input;
 #[cfg(test)]
 mod cedar;
 #[cfg(test)]
+mod certification;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod corpora;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod metadata;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod search;
 #[cfg(test)]

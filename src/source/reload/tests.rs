@@ -1,9 +1,10 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use crate::store;
+use crate::{authz::Finding, store};
 
-use super::*;
+use super::{log::line, *};
 
+mod gates;
 mod house;
 
 use house::{House, POLICY, eventually};
@@ -63,8 +64,10 @@ fn a_new_folder_and_a_remade_one_are_followed() {
     });
     assert_eq!(house.files().len(), 3);
     house.write("d.cedar", POLICY);
+    house.write("e.cedar", POLICY);
+    // One of three would have been too few.
     eventually("the remade folder is in force", || {
-        house.files() == ["policies/d.cedar"]
+        house.files() == ["policies/d.cedar", "policies/e.cedar"]
     });
 }
 

@@ -115,6 +115,42 @@ fn what_stands_beside_policies_is_never_in_force() {
 }
 
 #[test]
+fn canaries_are_the_json_files_of_the_folder_tests_and_of_no_other() {
+    let root = folder();
+    for name in [
+        "tests/b.json",
+        "tests/a.json",
+        "tests/data/c.json",
+        "d.json",
+        "team/tests/e.json",
+    ] {
+        write(&root, &format!("policies/{name}"), "[]");
+    }
+    let sources = read(&root).unwrap();
+    let canaries = sources.canaries.iter().map(|file| file.name.as_str());
+    let canaries: Vec<_> = canaries.collect();
+    assert_eq!(canaries, ["policies/tests/a.json", "policies/tests/b.json"]);
+    // They are read like all else, and nothing else is.
+    assert_eq!(names(&sources), canaries);
+}
+
+#[test]
+fn canaries_come_from_within_the_policies() {
+    let root = folder();
+    write(&root, "elsewhere/a.json", "[]");
+    symlink("../elsewhere", root.path().join("policies/tests")).unwrap();
+    let rejection = read(&root).unwrap_err();
+    let finding = rejection.findings().first().unwrap();
+    assert_eq!(finding.file, "policies/tests");
+    assert_eq!(finding.message, "links to a place outside of the folder");
+    fs::remove_file(root.path().join("policies/tests")).unwrap();
+    symlink(".", root.path().join("policies/tests")).unwrap();
+    let rejection = read(&root).unwrap_err();
+    let message = &rejection.findings().first().unwrap().message;
+    assert_eq!(message, "links to a folder that contains it");
+}
+
+#[test]
 fn the_links_beside_a_named_file_are_read_once() {
     let root = folder();
     for name in ["a.cedar", "b.cedar", "links.json"] {

@@ -11,7 +11,10 @@ use crate::authz::{Finding, Kind};
 use super::{Found, MAX_DEPTH, MAX_NAMES, Role, Scan, Stamp};
 
 /// Folders that stand beside policies and hold Cedar that must never be in force.
-const BESIDE: [&str; 3] = ["invariants", "spec", "tests"];
+const BESIDE: [&str; 2] = ["invariants", "spec"];
+
+/// The folder beside policies that holds canaries, and nothing that is ever in force.
+const TESTS: &str = "tests";
 
 /// The walk below one named path.
 pub(super) struct Walk<'a> {
@@ -114,15 +117,22 @@ impl<'a> Walk<'a> {
         if !metadata.is_dir() {
             return self.file(&written, real, &metadata);
         }
-        let below_root = self.stack.len() == 1;
-        if self.role == Role::Policies
-            && below_root
-            && BESIDE.iter().any(|it| name == Path::new(it))
-        {
+        // Data that tests use may stand below them.
+        if self.role == Role::Canaries {
+            return;
+        }
+        let is_beside = self.role == Role::Policies && self.stack.len() == 1;
+        if is_beside && BESIDE.iter().any(|it| name == Path::new(it)) {
             return;
         }
         if self.stack.contains(&real) {
             return self.fail(&written, "links to a folder that contains it");
+        }
+        if is_beside && name == Path::new(TESTS) {
+            self.role = Role::Canaries;
+            self.folder(&written, real);
+            self.role = Role::Policies;
+            return;
         }
         self.folder(&written, real);
     }

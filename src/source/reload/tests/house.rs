@@ -92,3 +92,11 @@ pub(super) fn eventually(what: &str, is_so: impl Fn() -> bool) {
         thread::park_timeout(Duration::from_millis(5));
     }
 }
+
+/// A file with one canary: what somebody may do.
+pub(super) fn canary(name: &str, decision: &str) -> String {
+    format!(
+        r#"[{{"name": "{name}", "request": {{"principal": "U::\"{name}\"", "action": "Action::\"do\"",
+            "resource": "U::\"it\"", "context": {{}}}}, "decision": "{decision}", "reason": [], "num_errors": 0}}]"#
+    )
+}

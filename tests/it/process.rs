@@ -1,0 +1,78 @@
+//! The binary itself, serving at ports the system chooses.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::client::Connection;
+
+/// A running `palisade serve`; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) admin: String,
+}
+
+impl Process {
+    /// Serves, and waits until both listeners accept.
+    pub(crate) fn serve(root: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_palisade"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PALISADE_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .current_dir(root)
+            .args(["serve", "--log-format", "json"])
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(flags)
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let (mut address, mut admin) = (None, None);
+        while address.is_none() || admin.is_none() {
+            let line = line(&mut log);
+            let listener = match line["listener"].as_str() {
+                Some("admin") => &mut admin,
+                Some(_) => &mut address,
+                None => continue,
+            };
+            *listener = line["address"].as_str().map(ToOwned::to_owned);
+        }
+        // Nobody reads on, but the server must not wait for a reader.
+        thread::spawn(move || for _ in log.lines() {});
+        Self {
+            child,
+            address: address.unwrap(),
+            admin: admin.unwrap(),
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::to(&self.address)
+    }
+
+    pub(crate) fn connect_admin(&self) -> Connection {
+        Connection::to(&self.admin)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn line(log: &mut BufReader<ChildStderr>) -> Value {
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap_or_else(|_| panic!("not listening: {line}"))
+}
