@@ -106,7 +106,7 @@ fn the_contract_names_every_endpoint() {
     let contract = server.get("/openapi.json").json();
     assert_eq!(contract["openapi"], "3.1.0");
     let paths = contract["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 6);
+    assert_eq!(paths.len(), 9);
     for (path, methods) in paths {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
