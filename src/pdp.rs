@@ -7,12 +7,8 @@ use tracing::{Level, debug, enabled, info, warn};
 use crate::{
     authz::{Answer, OnPolicyError, Outcome, Query, RawQuery, Revision, Snapshot},
     store::Reader,
-    telemetry::Metrics,
+    telemetry::{Metrics, Throttle},
 };
-
-mod throttle;
-
-use throttle::Throttle;
 
 /// Longest reason in a log line: a caller chooses the ids in it.
 const REASON_CHARS: usize = 300;
