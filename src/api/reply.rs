@@ -6,7 +6,9 @@ use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     body::Bytes,
-    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{
+        ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use serde::Serialize;
 
@@ -61,6 +63,7 @@ pub(super) enum Code {
     BodyTimeout,
     BodyTooLarge,
     EmptyBody,
+    ForbiddenPeer,
     IncompleteBody,
     Internal,
     InvalidContentType,
@@ -72,15 +75,17 @@ pub(super) enum Code {
     NoSnapshot,
     NotFound,
     Overloaded,
+    Unauthorized,
 }
 
 impl Code {
     /// Every code, as `openapi.json` lists them.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::BatchTooLarge,
         Self::BodyTimeout,
         Self::BodyTooLarge,
         Self::EmptyBody,
+        Self::ForbiddenPeer,
         Self::IncompleteBody,
         Self::Internal,
         Self::InvalidContentType,
@@ -92,6 +97,7 @@ impl Code {
         Self::NoSnapshot,
         Self::NotFound,
         Self::Overloaded,
+        Self::Unauthorized,
     ];
 
     /// The name on the wire and in metrics.
@@ -101,6 +107,7 @@ impl Code {
             Self::BodyTimeout => "body_timeout",
             Self::BodyTooLarge => "body_too_large",
             Self::EmptyBody => "empty_body",
+            Self::ForbiddenPeer => "forbidden_peer",
             Self::IncompleteBody => "incomplete_body",
             Self::Internal => "internal",
             Self::InvalidContentType => "invalid_content_type",
@@ -112,6 +119,7 @@ impl Code {
             Self::NoSnapshot => "no_snapshot",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::Unauthorized => "unauthorized",
         }
     }
 }
@@ -123,7 +131,7 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: Code,
     pub(super) message: Cow<'static, str>,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -132,7 +140,7 @@ impl Refusal {
             status,
             code,
             message: message.into(),
-            header: None,
+            headers: Vec::new(),
         }
     }
 
@@ -158,6 +166,21 @@ impl Refusal {
         Self::bad(Code::InvalidHost, message).closing()
     }
 
+    /// 401: the caller has to say who it is, in one of these ways.
+    pub(super) fn unauthorized(message: &'static str, challenges: Vec<HeaderValue>) -> Self {
+        let challenges = challenges.into_iter();
+        Self {
+            headers: challenges.map(|it| (WWW_AUTHENTICATE, it)).collect(),
+            ..Self::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message)
+        }
+    }
+
+    /// 403: nobody like this may ask, so nothing more is read from the connection.
+    pub(super) fn forbidden_peer() -> Self {
+        let message = "this user may not connect here";
+        Self::new(StatusCode::FORBIDDEN, Code::ForbiddenPeer, message).closing()
+    }
+
     /// 404.
     pub(super) fn not_found() -> Self {
         Self::new(
@@ -176,7 +199,7 @@ impl Refusal {
     pub(super) fn method(allow: &'static str) -> Self {
         let message = format!("the method must be {}", allow.replace(", ", " or "));
         Self {
-            header: Some((ALLOW, HeaderValue::from_static(allow))),
+            headers: vec![(ALLOW, HeaderValue::from_static(allow))],
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 Code::MethodNotAllowed,
@@ -206,7 +229,7 @@ impl Refusal {
     /// 503: ask again soon.
     pub(super) fn unavailable(code: Code, message: &'static str) -> Self {
         Self {
-            header: Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            headers: vec![(RETRY_AFTER, HeaderValue::from_static("1"))],
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
         }
     }
@@ -219,7 +242,7 @@ impl Refusal {
     /// What is left of the request is not worth reading, so the connection ends with the answer.
     fn closing(self) -> Self {
         Self {
-            header: Some((CONNECTION, HeaderValue::from_static("close"))),
+            headers: vec![(CONNECTION, HeaderValue::from_static("close"))],
             ..self
         }
     }
@@ -234,8 +257,8 @@ impl Refusal {
             },
         };
         let mut reply = json(self.status, &body);
-        if let Some((name, value)) = self.header {
-            reply.headers_mut().insert(name, value);
+        for (name, value) in self.headers {
+            reply.headers_mut().append(name, value);
         }
         reply
     }

@@ -11,12 +11,13 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::api::Handler;
+use crate::api::{Handler, Peer};
 
 use super::{
-    Limits, connection,
-    linger::Linger,
+    Door, Limits,
+    connection::{self, Connection},
     listen::{Bound, Socket},
+    tls::Tls,
 };
 
 /// How long to wait when a connection cannot be accepted, which is mostly for want of file
@@ -48,6 +49,7 @@ pub enum ServerError {
 /// The first listener that ends before it was told to ends all of them.
 pub async fn run<H: Handler>(
     bound: Vec<Bound>,
+    door: &Door,
     handler: Arc<H>,
     limits: Limits,
     shutdown: watch::Receiver<bool>,
@@ -57,6 +59,7 @@ pub async fn run<H: Handler>(
     for socket in bound {
         let serving = Serving {
             handler: Arc::clone(&handler),
+            door: door.clone(),
             limits,
             places: Arc::clone(&places),
             shutdown: shutdown.clone(),
@@ -72,6 +75,7 @@ pub async fn run<H: Handler>(
 /// What a socket needs to serve its connections.
 struct Serving<H> {
     handler: Arc<H>,
+    door: Door,
     limits: Limits,
     /// One for each connection, shared by all sockets.
     places: Arc<Semaphore>,
@@ -82,11 +86,14 @@ async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), Ser
     let address = bound.address();
     let ended = match bound.socket {
         Socket::Tcp(socket) => match TcpListener::from_std(socket) {
-            Ok(socket) => accept(&address, Tcp(socket), serving).await,
+            Ok(socket) => accept(&address, Tcp(socket, serving.door.tls.clone()), serving).await,
             Err(error) => Err(error),
         },
         Socket::Unix(socket, file) => match UnixListener::from_std(socket) {
-            Ok(socket) => accept(&address, Unix(socket, file), serving).await,
+            Ok(socket) => {
+                let users = Arc::clone(&serving.door.allow_uid);
+                accept(&address, Unix(socket, users, file), serving).await
+            }
             Err(error) => Err(error),
         },
     };
@@ -97,12 +104,16 @@ async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), Ser
 trait Accept {
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    async fn accept(&self) -> io::Result<Self::Stream>;
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)>;
+
+    /// What its connections begin with, if that is not HTTP.
+    fn tls(&self) -> Option<&Arc<Tls>>;
 }
 
-struct Tcp(TcpListener);
+struct Tcp(TcpListener, Option<Arc<Tls>>);
 struct Unix(
     UnixListener,
+    Arc<[u32]>,
     #[expect(dead_code, reason = "held so that the file goes with the listener")]
     super::listen::SocketFile,
 );
@@ -110,20 +121,37 @@ struct Unix(
 impl Accept for Tcp {
     type Stream = tokio::net::TcpStream;
 
-    async fn accept(&self) -> io::Result<Self::Stream> {
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
         let (stream, _) = self.0.accept().await?;
         // An answer is one write; waiting for more only delays it. It fails if the caller is gone
         // again, which is no error of the listener's.
         let _ = stream.set_nodelay(true);
-        Ok(stream)
+        Ok((stream, Peer::unknown()))
+    }
+
+    fn tls(&self) -> Option<&Arc<Tls>> {
+        self.1.as_ref()
     }
 }
 
 impl Accept for Unix {
     type Stream = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<Self::Stream> {
-        Ok(self.0.accept().await?.0)
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+        let (stream, _) = self.0.accept().await?;
+        // Whom the system does not name is nobody on the list.
+        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        let listed = uid.is_some_and(|uid| self.1.contains(&uid));
+        let peer = Peer {
+            admitted: listed || self.1.is_empty(),
+            uid,
+            ..Peer::unknown()
+        };
+        Ok((stream, peer))
+    }
+
+    fn tls(&self) -> Option<&Arc<Tls>> {
+        None
     }
 }
 
@@ -134,6 +162,7 @@ async fn accept<H: Handler>(
 ) -> io::Result<()> {
     let Serving {
         handler,
+        door: _,
         limits,
         places,
         mut shutdown,
@@ -145,8 +174,8 @@ async fn accept<H: Handler>(
         // The place comes second: a socket that nobody calls must not keep one. Over the cap, one
         // caller waits here and the others in the system's queue.
         let next = async {
-            let stream = listener.accept().await?;
-            Ok((stream, Arc::clone(&places).acquire_owned().await))
+            let accepted = listener.accept().await?;
+            Ok((accepted, Arc::clone(&places).acquire_owned().await))
         };
         let accepted = tokio::select! {
             next = next => next,
@@ -155,15 +184,21 @@ async fn accept<H: Handler>(
         // Connections that ended are forgotten here; at most `connections` of them wait for it.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, place)) => {
-                let serving = connection::serve(
-                    server.clone(),
-                    Linger::new(stream, limits.write_timeout),
-                    Arc::clone(&handler),
-                    shutdown.clone(),
-                );
+            Ok(((stream, peer), place)) => {
+                let connection = Connection {
+                    server: server.clone(),
+                    handler: Arc::clone(&handler),
+                    limits,
+                    peer,
+                    shutdown: shutdown.clone(),
+                };
+                // A handshake may take long: it is the connection's own affair.
+                let tls = listener.tls().map(Arc::clone);
                 connections.spawn(async move {
-                    serving.await;
+                    match tls {
+                        Some(tls) => connection.serve_tls(stream, &tls).await,
+                        None => connection.serve_plain(stream).await,
+                    }
                     drop(place);
                 });
             }

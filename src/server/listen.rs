@@ -11,9 +11,6 @@ use std::{
     str::FromStr,
 };
 
-/// The owner and the group may connect; both need to write for that.
-const SOCKET_MODE: u32 = 0o660;
-
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
@@ -74,11 +71,11 @@ impl Bound {
     }
 }
 
-/// Binds a socket.
+/// Binds a socket; a socket file gets this mode.
 ///
 /// # Errors
 /// The system's, and `AddrInUse` if somebody listens on the socket file or it is no socket.
-pub fn bind(listen: &Listen) -> io::Result<Bound> {
+pub fn bind(listen: &Listen, socket_mode: u32) -> io::Result<Bound> {
     match listen {
         Listen::Tcp(address) => {
             let listener = TcpListener::bind(address)?;
@@ -89,7 +86,7 @@ pub fn bind(listen: &Listen) -> io::Result<Bound> {
             })
         }
         Listen::Unix(path) => {
-            let (listener, file) = bind_unix(path)?;
+            let (listener, file) = bind_unix(path, socket_mode)?;
             listener.set_nonblocking(true)?;
             Ok(Bound {
                 address: listen.to_string(),
@@ -100,14 +97,14 @@ pub fn bind(listen: &Listen) -> io::Result<Bound> {
 }
 
 /// Binds beside the path and renames, so that nobody can connect before the mode is set.
-fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+fn bind_unix(path: &Path, socket_mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     let beside = PathBuf::from(beside);
     remove_stale(&beside)?;
     let listener = UnixListener::bind(&beside)?;
-    let moved = fs::set_permissions(&beside, fs::Permissions::from_mode(SOCKET_MODE))
+    let moved = fs::set_permissions(&beside, fs::Permissions::from_mode(socket_mode))
         .and_then(|()| fs::rename(&beside, path));
     if let Err(error) = moved {
         // Best effort: the error that matters is the one we have.
@@ -197,10 +194,13 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists(), "the standard library leaves the file behind");
 
-        let bound = bind(&listen).unwrap();
+        let bound = bind(&listen, 0o640).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, SOCKET_MODE);
-        assert_eq!(bind(&listen).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(
+            bind(&listen, 0o640).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
         UnixStream::connect(&path).unwrap();
         drop(bound);
         assert!(!path.exists());
@@ -212,7 +212,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("precious");
         fs::write(&path, "content").unwrap();
-        let error = bind(&Listen::Unix(path.clone())).unwrap_err();
+        let error = bind(&Listen::Unix(path.clone()), 0o660).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read_to_string(&path).unwrap(), "content");
     }

@@ -1,6 +1,8 @@
 //! What callers see, checked on a real server in this process, at ports the system chooses.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod authzen;
@@ -8,6 +10,8 @@ mod authzen;
 mod bad_input;
 #[cfg(test)]
 mod cedar;
+#[cfg(test)]
+mod certs;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
