@@ -1,4 +1,4 @@
-//! Certificates made for one test, and clients that trust them.
+//! Certificates made for one test, and clients that trust them. `tests/cli.rs` has them, too.
 
 use std::{
     fs,
