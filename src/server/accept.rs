@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use hyper::server::conn::http1;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
@@ -82,6 +83,18 @@ struct Serving<H> {
     shutdown: watch::Receiver<bool>,
 }
 
+impl<H> Serving<H> {
+    fn connection(&self, server: &http1::Builder, peer: Peer) -> Connection<H> {
+        Connection {
+            server: server.clone(),
+            handler: Arc::clone(&self.handler),
+            limits: self.limits,
+            peer,
+            shutdown: self.shutdown.clone(),
+        }
+    }
+}
+
 async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), ServerError> {
     let address = bound.address();
     let ended = match bound.socket {
@@ -158,16 +171,9 @@ impl Accept for Unix {
 async fn accept<H: Handler>(
     address: &str,
     listener: impl Accept,
-    serving: Serving<H>,
+    mut serving: Serving<H>,
 ) -> io::Result<()> {
-    let Serving {
-        handler,
-        door: _,
-        limits,
-        places,
-        mut shutdown,
-    } = serving;
-    let server = connection::builder(&limits);
+    let server = connection::builder(&serving.limits);
     let mut connections = JoinSet::new();
     debug!(address, "accepting on {address}");
     loop {
@@ -175,23 +181,17 @@ async fn accept<H: Handler>(
         // caller waits here and the others in the system's queue.
         let next = async {
             let accepted = listener.accept().await?;
-            Ok((accepted, Arc::clone(&places).acquire_owned().await))
+            Ok((accepted, Arc::clone(&serving.places).acquire_owned().await))
         };
         let accepted = tokio::select! {
             next = next => next,
-            () = stopped(&mut shutdown) => break,
+            () = stopped(&mut serving.shutdown) => break,
         };
         // Connections that ended are forgotten here; at most `connections` of them wait for it.
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok(((stream, peer), place)) => {
-                let connection = Connection {
-                    server: server.clone(),
-                    handler: Arc::clone(&handler),
-                    limits,
-                    peer,
-                    shutdown: shutdown.clone(),
-                };
+                let connection = serving.connection(&server, peer);
                 // A handshake may take long: it is the connection's own affair.
                 let tls = listener.tls().map(Arc::clone);
                 connections.spawn(async move {
@@ -212,7 +212,7 @@ async fn accept<H: Handler>(
         }
     }
     drop(listener);
-    drain(address, connections, limits.grace).await;
+    drain(address, connections, serving.limits.grace).await;
     Ok(())
 }
 

@@ -101,6 +101,25 @@ impl Default for Start {
     }
 }
 
+impl Start {
+    /// Of the decisions listener, and of the admin listener.
+    fn doors(&self, keeper: &mut Keeper) -> [Door; 2] {
+        let mut tls = |listener| {
+            let tls = self.tls.as_ref();
+            tls.map(|tls| keeper.tls(listener, &tls.files).unwrap())
+        };
+        let decisions = Door {
+            tls: tls("decisions"),
+            allow_uid: self.allow_uid.as_slice().into(),
+        };
+        let admin = Door {
+            tls: tls("admin"),
+            ..Door::default()
+        };
+        [decisions, admin]
+    }
+}
+
 /// A running server; stopped and joined when dropped.
 pub(crate) struct Server {
     pub(crate) address: String,
@@ -152,15 +171,7 @@ impl Server {
         if let Some(file) = &start.admin_credentials {
             admin = admin.demanding(keeper.credentials("admin", file).unwrap());
         }
-        let tls = start.tls.as_ref();
-        let door = Door {
-            tls: tls.map(|tls| keeper.tls("decisions", &tls.files).unwrap()),
-            allow_uid: start.allow_uid.as_slice().into(),
-        };
-        let admin_door = Door {
-            tls: tls.map(|tls| keeper.tls("admin", &tls.files).unwrap()),
-            ..Door::default()
-        };
+        let [door, admin_door] = start.doors(&mut keeper);
         let (stop, stopped) = watch::channel(false);
         let listen = start.listen.iter();
         let bound = listen.map(|it| server::bind(it, start.socket_mode));
@@ -187,7 +198,7 @@ impl Server {
             stop,
             running,
             runtime,
-            client: tls.map(|tls| Arc::clone(&tls.client)),
+            client: start.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
             _publisher: publisher,
             _keeping: keeper.start(POLL_INTERVAL).unwrap(),
         }
