@@ -1,10 +1,12 @@
 //! Addresses to listen on, and the sockets bound to them.
 
 use std::{
-    fmt, fs, io,
+    fmt,
+    fs::{self, DirBuilder},
+    io,
     net::{SocketAddr, TcpListener},
     os::unix::{
-        fs::{FileTypeExt, MetadataExt, PermissionsExt},
+        fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -96,22 +98,56 @@ pub fn bind(listen: &Listen, socket_mode: u32) -> io::Result<Bound> {
     }
 }
 
-/// Binds beside the path and renames, so that nobody can connect before the mode is set.
+/// Binds where nobody else may look and renames, so that nobody can connect before the mode is
+/// set.
 fn bind_unix(path: &Path, socket_mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    remove_stale(&beside)?;
-    let listener = UnixListener::bind(&beside)?;
-    let moved = fs::set_permissions(&beside, fs::Permissions::from_mode(socket_mode))
-        .and_then(|()| fs::rename(&beside, path));
-    if let Err(error) = moved {
-        // Best effort: the error that matters is the one we have.
-        let _ = fs::remove_file(&beside);
-        return Err(error);
-    }
+    let room = Room::beside(path)?;
+    let inside = room.socket();
+    let listener = UnixListener::bind(&inside)?;
+    fs::set_permissions(&inside, fs::Permissions::from_mode(socket_mode))?;
+    fs::rename(&inside, path)?;
     Ok((listener, SocketFile::at(path)?))
+}
+
+/// A folder of ours alone; gone with what is left in it when dropped.
+struct Room(PathBuf);
+
+impl Room {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let mut folder = path.as_os_str().to_owned();
+        folder.push(format!(".{}", std::process::id()));
+        let room = Self(PathBuf::from(folder));
+        // One that was left behind by a process with our id; what is not ours stays, and is an
+        // error below.
+        room.clear();
+        DirBuilder::new().mode(0o700).create(&room.0)?;
+        Ok(room)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("s")
+    }
+
+    /// Removes what such a room holds, and nothing that a link leads to.
+    fn clear(&self) {
+        let is = |path: &Path, kind: fn(&fs::FileType) -> bool| {
+            fs::symlink_metadata(path).is_ok_and(|file| kind(&file.file_type()))
+        };
+        let socket = self.socket();
+        if is(&self.0, fs::FileType::is_dir) {
+            if is(&socket, fs::FileType::is_socket) {
+                let _ = fs::remove_file(socket);
+            }
+            let _ = fs::remove_dir(&self.0);
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 /// Removes a socket file on which nobody listens.
@@ -205,6 +241,25 @@ mod tests {
         drop(bound);
         assert!(!path.exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_was_left_behind_half_way_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pdp.sock");
+        let left = folder
+            .path()
+            .join(format!("pdp.sock.{}", std::process::id()));
+        fs::create_dir(&left).unwrap();
+        drop(UnixListener::bind(left.join("s")).unwrap());
+        let bound = bind(&Listen::Unix(path.clone()), 0o600).unwrap();
+        assert!(path.exists() && !left.exists());
+        drop(bound);
+        // What holds more than that is not ours.
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("precious"), "content").unwrap();
+        bind(&Listen::Unix(path), 0o600).unwrap_err();
+        assert!(left.join("precious").exists());
     }
 
     #[test]
