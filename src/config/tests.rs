@@ -109,6 +109,10 @@ fn a_listener_open_to_the_network_must_be_meant() {
     );
     let tls = ["--listen", "0.0.0.0:1", "--tls-cert", "c", "--tls-key", "k"];
     check(&tls, None);
+    let error = said(&["--admin-listen", "0.0.0.0:1"]).resolve();
+    let error = error.unwrap_err().to_string();
+    let ways = "say `--admin-tls-cert` or `--admin-credentials`, bind";
+    assert!(error.contains(ways), "{error}");
     check(&["--listen", "0.0.0.0:1", "--credentials", "c"], None);
     let of_the_other = ["--listen", "0.0.0.0:1", "--admin-credentials", "c"];
     check(&of_the_other, Some("decisions"));
