@@ -79,3 +79,39 @@ pub(super) fn digest(texts: &[Vec<u8>]) -> [u8; 32] {
     }
     all.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_files_of_a_sensible_size_are_read_and_the_bad_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let check = |file: PathBuf, expected: &str| {
+            let named = format!("could not read `{}`: {expected}", file.display());
+            let error = read(&[path("good"), file]).unwrap_err().to_string();
+            assert!(error.starts_with(&named), "{error}");
+        };
+        fs::write(path("good"), "text").unwrap();
+        assert_eq!(read(&[path("good")]).unwrap(), [b"text"]);
+        fs::write(path("large"), vec![b' '; (1 << 20) + 1]).unwrap();
+        check(path("large"), "it is larger than 1 MiB");
+        check(folder.path().to_owned(), "it is no file");
+        check(path("missing"), "No such file");
+        let made = std::process::Command::new("mkfifo")
+            .arg(path("fifo"))
+            .status();
+        assert!(made.unwrap().success());
+        check(path("fifo"), "it is no file");
+    }
+
+    #[test]
+    fn what_moves_from_one_file_to_the_next_is_another_content() {
+        let of = |texts: [&str; 2]| digest(&texts.map(|text| text.as_bytes().to_vec()));
+        assert_ne!(of(["ab", "c"]), of(["a", "bc"]));
+        assert_eq!(of(["ab", "c"]), of(["ab", "c"]));
+    }
+}
