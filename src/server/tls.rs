@@ -18,7 +18,7 @@ use tokio_rustls::{
         self, RootCertStore, ServerConfig,
         crypto::{CryptoProvider, ring},
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-        server::WebPkiClientVerifier,
+        server::{NoServerSessionStorage, WebPkiClientVerifier},
         version::{TLS12, TLS13},
     },
     server::TlsStream,
@@ -104,6 +104,11 @@ impl Material {
             source,
         })?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if client_ca.is_some() {
+            // Going on with a session would take a certificate that has expired since.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Ok(Self {
             config,
             certificates,
@@ -159,8 +164,7 @@ impl Tls {
         }
     }
 
-    /// For all connections that begin from now on. Sessions begin anew, too: none that an earlier
-    /// authority vouched for is resumed.
+    /// For all connections that begin from now on; sessions of before are not gone on with.
     pub(super) fn replace(&self, material: Material) {
         self.config.store(Arc::new(material.config));
     }

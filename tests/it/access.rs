@@ -1,12 +1,16 @@
 //! Who may ask.
 
 mod credentials;
+mod renewal;
 mod sockets;
 mod tls;
 
 use serde_json::{Value, json};
 
-use crate::{client::Reply, harness::Server};
+use crate::{
+    client::Reply,
+    harness::{Server, Start, Tls},
+};
 
 const ONE: &str = "/access/v1/evaluation";
 
@@ -16,6 +20,13 @@ fn question(who: &str) -> Value {
         "action": {"name": "read"},
         "resource": {"type": "record", "id": "record-1"},
     })
+}
+
+fn over(tls: Tls) -> Start {
+    Start {
+        tls: Some(tls),
+        ..Start::default()
+    }
 }
 
 /// The line of `/v1/status` about one thing that a listener demands.

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, StreamOwned,
+    ClientConfig, ClientConnection, HandshakeKind, StreamOwned,
     pki_types::{CertificateDer, ServerName},
 };
 
@@ -75,6 +75,14 @@ impl Connection {
         match self.stream.get_ref() {
             Stream::Tls(stream) => stream.conn.peer_certificates()?.first().cloned(),
             Stream::Tcp(_) | Stream::Unix(_) => None,
+        }
+    }
+
+    /// Whether the handshake went on with an earlier session.
+    pub(crate) fn is_resumed(&self) -> bool {
+        match self.stream.get_ref() {
+            Stream::Tls(stream) => stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+            Stream::Tcp(_) | Stream::Unix(_) => false,
         }
     }
 

@@ -1,16 +1,15 @@
-//! TLS: certificates of both sides, files that change, and connections as without it.
+//! TLS: certificates of both sides, and connections as without it.
 
 use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use palisade::server;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::{ONE, error_of, metric, question, status_of};
+use super::{ONE, metric, over, question};
 use crate::{
     certs::{Authority, House},
     client::{Connection, JSON},
@@ -19,13 +18,6 @@ use crate::{
 
 const SOON: Duration = Duration::from_millis(100);
 const FAILURES: &str = "palisade_tls_handshake_failures_total";
-
-fn over(tls: Tls) -> Start {
-    Start {
-        tls: Some(tls),
-        ..Start::default()
-    }
-}
 
 /// Waits until as many handshakes of the decisions listener have failed for this reason.
 fn wait_for_failures(server: &Server, reason: &str, count: f64) {
@@ -97,6 +89,26 @@ fn callers_show_a_certificate_of_the_right_authority_or_are_not_let_in() {
 }
 
 #[test]
+fn sessions_are_gone_on_with_only_where_no_certificate_is_demanded() {
+    let house = House::new();
+    for version in [&TLS12, &TLS13] {
+        let own = house.clients.client();
+        let client = house.authority.client_of_version(&[version], Some(&own));
+        for (tls, expected) in [(Tls::of(&house), true), (Tls::mutual(&house), false)] {
+            let server = Server::start(&over(tls));
+            let resumed = || {
+                let mut connection = Connection::tls(&server.address, &client);
+                let reply = connection.send("GET", "/openapi.json", &[], b"");
+                assert_eq!(reply.status, 200);
+                connection.is_resumed()
+            };
+            assert!(!resumed());
+            assert_eq!(resumed(), expected, "{version:?}");
+        }
+    }
+}
+
+#[test]
 fn plain_http_gets_no_answer_and_hurts_nobody() {
     let house = House::new();
     let server = Server::start(&over(Tls::of(&house)));
@@ -116,113 +128,6 @@ fn plain_http_gets_no_answer_and_hurts_nobody() {
 
     assert_eq!(kept.send("GET", "/openapi.json", &[], b"").status, 200);
     assert_eq!(server.get("/openapi.json").status, 200);
-}
-
-#[test]
-fn a_new_certificate_is_for_new_connections() {
-    let house = House::new();
-    let server = Server::start(&over(Tls::of(&house)));
-    let mut old = server.connect();
-    assert_eq!(old.send("GET", "/openapi.json", &[], b"").status, 200);
-    let first = old.certificate();
-    let shown = || {
-        let page = server.admin("/v1/status");
-        status_of(&page, "decisions", "tls")["in_force"]["certificates"].clone()
-    };
-    let before = shown();
-    assert_eq!(before[0].as_str().unwrap().len(), 64);
-
-    house.move_in(&house.authority.server());
-    let mut new = None;
-    wait_for("the new certificate", || {
-        let mut connection = server.connect();
-        assert_eq!(
-            connection.send("GET", "/openapi.json", &[], b"").status,
-            200
-        );
-        new = connection.certificate();
-        new != first
-    });
-    wait_for("the page shows it", || shown() != before);
-    assert_eq!(error_of(&server, "decisions", "tls"), None);
-    assert_eq!(old.send("GET", "/openapi.json", &[], b"").status, 200);
-    assert_eq!(old.certificate(), first);
-    // The admin listener has a keeper of its own for the same files.
-    wait_for("the admin listener", || {
-        let mut admin = server.connect_admin();
-        admin.send("GET", "/livez", &[], b"");
-        admin.certificate() == new
-    });
-}
-
-#[test]
-fn files_that_do_not_fit_change_nothing_and_are_told() {
-    let house = House::new();
-    let server = Server::start(&over(Tls::mutual(&house)));
-    let certificate = || {
-        let mut connection = server.connect();
-        connection.send("GET", "/openapi.json", &[], b"");
-        connection.certificate().unwrap()
-    };
-    let first = certificate();
-    let stale = || {
-        let series = "palisade_access_stale{kind=\"tls\",listener=\"decisions\"}";
-        metric(&server.admin("/metrics"), series)
-    };
-    assert_eq!(stale(), 0.0);
-    let next = house.authority.server();
-    let told = |what: &str| {
-        wait_for(what, || {
-            error_of(&server, "decisions", "tls").is_some_and(|why| why.contains(what))
-        });
-        assert_eq!(stale(), 1.0);
-        assert_eq!(certificate(), first);
-        let page = server.admin("/v1/status");
-        let line = status_of(&page, "decisions", "tls");
-        assert!(
-            line["error"]["message"].as_str().unwrap().contains(what),
-            "{line}"
-        );
-    };
-    house.write("cert.pem", &next.cert);
-    told("cannot be used together");
-    house.write("key.pem", "nonsense");
-    told("has no private key");
-    house.write("cert.pem", "");
-    told("has no certificate");
-    std::fs::remove_file(house.path("cert.pem")).unwrap();
-    told("could not read");
-    house.move_in(&next);
-    house.write(
-        "clients.pem",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    );
-    told("authority");
-
-    house.write("clients.pem", &house.clients.pem());
-    wait_for("what fits is taken", || certificate() != first);
-    assert_eq!(
-        (stale(), error_of(&server, "decisions", "tls")),
-        (0.0, None)
-    );
-}
-
-#[test]
-fn an_authority_that_is_gone_vouches_for_nobody_new() {
-    let house = House::new();
-    let tls = Tls::mutual(&house);
-    let before = Arc::clone(&tls.client);
-    let server = Server::start(&over(tls));
-    let mut old = server.connect();
-    assert_eq!(old.send("GET", "/openapi.json", &[], b"").status, 200);
-    house.write("clients.pem", &Authority::new("others").pem());
-    wait_for("nobody new", || {
-        // Also not by going on with a session of before.
-        let mut stream = Connection::tls(&server.address, &before);
-        stream.write(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.is_refused()
-    });
-    assert_eq!(old.send("GET", "/openapi.json", &[], b"").status, 200);
 }
 
 #[test]
