@@ -198,11 +198,8 @@ impl Status {
     /// What a listener demands is in force as its files say.
     pub fn keeps(&self, kept: Kept) {
         let mut inner = self.inner();
-        let known = inner.access.iter_mut();
-        match known
-            .into_iter()
-            .find(|it| it.is_of(kept.listener, kept.kind.as_str()))
-        {
+        let mut known = inner.access.iter_mut();
+        match known.find(|it| it.is_of(kept.listener, kept.kind.as_str())) {
             Some(known) => *known = kept,
             None => inner.access.push(kept),
         }
