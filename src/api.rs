@@ -11,6 +11,7 @@ use hyper::{
     body::{Bytes, Incoming},
 };
 
+mod access;
 mod admin;
 mod authzen;
 mod body;
@@ -21,6 +22,7 @@ mod exchange;
 mod offload;
 mod reply;
 
+pub use access::{BadCredentials, CredentialSet, Credentials, Peer};
 pub use admin::Admin;
 pub use authzen::{AuthzenOptions, BadPublicUrl, BatchDefaults, PublicUrl};
 pub use decisions::Decisions;

@@ -8,12 +8,16 @@ use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 mod address;
 mod args;
 mod file;
+mod listener;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    BatchDefaults, GateRule, ListenerName, LogFormat, PolicyErrorRule, ServeArgs, SourceArgs, Span,
+    AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
+    ServeArgs, SourceArgs, Span,
 };
 use file::File;
+use listener::Said;
+pub use listener::{BadSocketMode, Listener, SocketMode, Tls};
 
 /// Where decisions are answered.
 const LISTEN: &str = "127.0.0.1:8180";
@@ -71,10 +75,10 @@ pub struct SourceChoice {
 pub struct Serve {
     /// What is served.
     pub sources: SourceChoice,
-    /// Where decisions are answered; at least one.
-    pub listen: Vec<Address>,
+    /// Where decisions are answered.
+    pub decisions: Listener,
     /// Where the admin pages are.
-    pub admin_listen: Address,
+    pub admin: Listener,
     /// The URL under which callers reach the decisions listener, for the metadata.
     pub public_url: Option<String>,
     /// What a batch does with a query that lacks parts.
@@ -113,15 +117,27 @@ pub enum ConfigError {
     /// A listener that anybody on the network could ask, and nobody said that this is meant.
     #[error(
         "the {} listener would be open to the network at `{address}` without TLS or a credential: \
-         bind a loopback address or a unix socket, or say `--allow-insecure-bind {}`",
+         say `{flags}tls-cert` or `{flags}credentials`, bind a loopback address or a unix socket, \
+         or say `--allow-insecure-bind {}`",
         listener.as_str(),
-        listener.as_str()
+        listener.as_str(),
+        flags = listener.flags()
     )]
     Exposed {
         /// Which listener.
         listener: ListenerName,
         /// Where it would be bound.
         address: Address,
+    },
+    /// TLS needs a certificate and its key.
+    #[error("`{0}{given}` needs `{0}{missing}`", listener.flags())]
+    Incomplete {
+        /// Which listener.
+        listener: ListenerName,
+        /// The flag that was said, as the decisions listener calls it.
+        given: &'static str,
+        /// The flag that was not.
+        missing: &'static str,
     },
     /// The file is not the TOML we take.
     #[error("`{}` is not a configuration file: {source}", path.display())]
@@ -186,22 +202,14 @@ impl ServeArgs {
         let mut file = File::read(self.sources.config.as_deref())?;
         let span = |said: Option<Span>, or: Duration| said.map_or(or, |Span(span)| span);
         let sources = self.sources.over(&mut file);
-        let mut listen = list(self.listen, &mut file.listen);
-        if listen.is_empty() {
-            listen.push(Address::loopback(LISTEN));
-        }
-        let admin_listen = self.admin_listen.or(file.admin_listen);
-        let admin_listen = admin_listen.unwrap_or_else(|| Address::loopback(ADMIN_LISTEN));
         let allowed = list(self.allow_insecure_bind, &mut file.allow_insecure_bind);
-        for address in &listen {
-            guard(ListenerName::Decisions, address, &allowed)?;
-        }
-        guard(ListenerName::Admin, &admin_listen, &allowed)?;
+        let decisions = Said::from(self.decisions).over(file.decisions());
+        let admin = Said::from(self.admin).over(file.admin());
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
-            listen,
-            admin_listen,
+            decisions: decisions.resolve(ListenerName::Decisions, LISTEN, &allowed)?,
+            admin: admin.resolve(ListenerName::Admin, ADMIN_LISTEN, &allowed)?,
             public_url: self.public_url.or(file.public_url),
             batch_defaults: self
                 .batch_defaults
@@ -262,20 +270,6 @@ fn list<T>(said: Vec<T>, file: &mut Vec<T>) -> Vec<T> {
     } else {
         said
     }
-}
-
-fn guard(
-    listener: ListenerName,
-    address: &Address,
-    allowed: &[ListenerName],
-) -> Result<(), ConfigError> {
-    if address.is_local() || allowed.contains(&listener) {
-        return Ok(());
-    }
-    Err(ConfigError::Exposed {
-        listener,
-        address: address.clone(),
-    })
 }
 
 #[cfg(test)]

@@ -10,12 +10,8 @@ use crate::{
         Search, Snapshot, Wanted,
     },
     store::Reader,
-    telemetry::Metrics,
+    telemetry::{Metrics, Throttle},
 };
-
-mod throttle;
-
-use throttle::Throttle;
 
 /// Longest reason in a log line: a caller chooses the ids in it.
 const REASON_CHARS: usize = 300;

@@ -1,14 +1,28 @@
-//! Sockets: accept, bound, time, drain. What is said over them is the handler's business.
+//! Sockets: accept, encrypt, bound, time, drain. What is said over them is the handler's business.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 mod accept;
 mod connection;
+mod keep;
 mod linger;
 mod listen;
+mod timed;
+mod tls;
 
 pub use accept::{ServerError, run};
+pub use keep::{BadFiles, Keeper, Keeping, TlsFiles};
 pub use listen::{BadListen, Bound, Listen, bind};
+pub use tls::Tls;
+
+/// Whom a listener lets in before a word of HTTP is said. The default is everybody.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    /// TLS on TCP sockets; a socket file is as private as the machine.
+    pub tls: Option<Arc<Tls>>,
+    /// Who may connect to socket files; empty is anybody whom the file's mode lets in.
+    pub allow_uid: Arc<[u32]>,
+}
 
 /// What one call of [`run`] lets callers take, over all its sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +37,9 @@ pub struct Limits {
     /// also ends idle connections. Callers keep theirs in pools and lose a question when one ends
     /// under it, so this is longer than the minute most pools keep one.
     pub header_timeout: Duration,
+    /// How long the handshake of TLS may take: two round trips and a signature are done within a
+    /// second over a bad link; whoever takes longer holds a place for nothing.
+    pub handshake_timeout: Duration,
     /// How long a caller may go without taking any of its answer. One that reads takes what the
     /// system holds within milliseconds, also over a bad link within seconds; one that has
     /// stopped reading keeps a connection and its answers for as long as we let it.
@@ -38,6 +55,7 @@ impl Default for Limits {
             connections: 10_000,
             header_bytes: 16 << 10,
             header_timeout: Duration::from_secs(75),
+            handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         }

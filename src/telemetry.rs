@@ -4,8 +4,10 @@ mod families;
 mod metrics;
 mod series;
 mod status;
+mod throttle;
 mod tracing_setup;
 
 pub use metrics::{InFlight, Metrics};
-pub use status::{Attempt, Check, Health, InForce, Reading, ReloadResult, Status};
+pub use status::{Attempt, Check, Health, InForce, Kept, KeptKind, Reading, ReloadResult, Status};
+pub use throttle::Throttle;
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

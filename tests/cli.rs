@@ -12,10 +12,22 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, ChildStderr, Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
 };
 
 use tempfile::TempDir;
+
+mod cli {
+    #[cfg(test)]
+    mod access;
+    #[cfg(test)]
+    #[path = "../it/certs.rs"]
+    mod certs;
+    #[cfg(test)]
+    mod secrets;
+}
 
 const POLICY: &str = "permit (principal == U::\"ann\", action, resource);\n";
 
@@ -98,6 +110,11 @@ fn what_makes_no_sense_is_a_usage_error() {
         &["serve", "--policies", "p", "--listen", "0.0.0.0:0"][..],
         &["serve", "--policies", "p", "--listen", "8180"],
         &["serve", "--policies", "p", "--public-url", "x"],
+        &["serve", "--policies", "p", "--tls-cert", "c"],
+        &["serve", "--policies", "p", "--admin-tls-client-ca", "c"],
+        &["serve", "--policies", "p", "--credentials", "missing.toml"],
+        &["serve", "--policies", "p", "--socket-mode", "rw"],
+        &["serve", "--policies", "p", "--allow-uid", "root"],
         &["serve", "--policies", "p", "--log-filter", "a=b=c"],
         &["serve", "--config", "missing.toml"],
         &["serve", "--no-such-flag"],
@@ -188,23 +205,42 @@ fn what_fails_its_canaries_is_refused_by_check_and_not_served() {
 /// A running `serve` that is killed if a test fails.
 struct Served {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStderr>>,
+    lines: Receiver<String>,
+    /// Every line that was read so far.
+    told: Vec<String>,
 }
 
 impl Served {
+    /// At ports that the system chooses.
     fn start(folder: &TempDir, args: &[&str]) -> Self {
+        let listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+        Self::start_at(folder, &[&listen[..], args].concat())
+    }
+
+    fn start_at(folder: &TempDir, args: &[&str]) -> Self {
         let mut command = palisade(folder.path(), &["serve", "--policies", "p"]);
-        command.args(["--log-format", "json", "--listen", "127.0.0.1:0"]);
-        command.args(["--admin-listen", "127.0.0.1:0"]).args(args);
+        command.args(["--log-format", "json"]).args(args);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, lines }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        // Somebody has to read all the time, or the service waits to be read.
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        Self {
+            child,
+            lines,
+            told: Vec::new(),
+        }
     }
 
     /// Reads log lines until one has this message.
     fn logged(&mut self, message: &str) -> serde_json::Value {
-        for line in &mut self.lines {
-            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        while let Ok(text) = self.lines.recv() {
+            let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+            self.told.push(text);
             if line["message"].as_str().unwrap().starts_with(message) {
                 return line;
             }

@@ -15,7 +15,8 @@ use crate::{
 };
 
 use super::{
-    Handler, Limits,
+    Credentials, Handler, Limits,
+    access::Access,
     authzen::explain,
     body,
     deadline::Deadline,
@@ -40,6 +41,7 @@ pub struct Admin {
     status: Arc<Status>,
     limits: Limits,
     offload: Offload,
+    access: Access,
 }
 
 impl Admin {
@@ -51,7 +53,15 @@ impl Admin {
             status,
             limits: Limits::default(),
             offload: Offload::new(),
+            access: Access::default(),
         }
+    }
+
+    /// Answers only those who present one of these.
+    #[must_use]
+    pub fn demanding(mut self, credentials: Arc<Credentials>) -> Self {
+        self.access.demand(credentials);
+        self
     }
 
     async fn answer(
@@ -133,7 +143,8 @@ impl Handler for Admin {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Reply {
         let endpoint = Endpoint::at(request.uri().path());
         let label = endpoint.map_or("other", Endpoint::label);
-        exchange::run(request, label, &self.metrics, |request| {
+        let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
+        exchange::run(request, label, &self.metrics, access, |request| {
             self.answer(endpoint, request)
         })
         .await
@@ -178,6 +189,20 @@ impl Endpoint {
             Self::Readyz => "readyz",
             Self::Schema => "schema",
             Self::Status => "status",
+        }
+    }
+
+    /// Whether it is answered to callers without credentials: the probes of an orchestrator have
+    /// none.
+    fn is_open(self) -> bool {
+        match self {
+            Self::Livez | Self::Readyz => true,
+            Self::Explain
+            | Self::Matrix
+            | Self::Metrics
+            | Self::Policies
+            | Self::Schema
+            | Self::Status => false,
         }
     }
 

@@ -7,7 +7,8 @@ use hyper::{Method, Request, StatusCode, body::Incoming};
 use crate::pdp::{Pdp, Session};
 
 use super::{
-    AuthzenOptions, Handler, Limits,
+    AuthzenOptions, Credentials, Handler, Limits,
+    access::Access,
     authzen::{self, Sought},
     body, cedar,
     deadline::Deadline,
@@ -31,6 +32,7 @@ pub struct Decisions {
     tenant: String,
     limits: Limits,
     offload: Offload,
+    access: Access,
 }
 
 impl Decisions {
@@ -38,7 +40,7 @@ impl Decisions {
     pub fn new(pdp: Pdp, options: &AuthzenOptions, limits: Limits) -> Self {
         let public_url = options.public_url.as_ref();
         let known = Endpoint::ALL.map(|it| (it.label(), it.codes()));
-        let endpoints = [&known[..], &[(OTHER, &[400, 404])]].concat();
+        let endpoints = [&known[..], &[(OTHER, &[400, 401, 403, 404])]].concat();
         pdp.metrics.serves(&endpoints, &Code::ALL.map(Code::as_str));
         Self {
             pdp,
@@ -47,7 +49,15 @@ impl Decisions {
             tenant: public_url.map_or("", |url| url.path()).to_owned(),
             limits,
             offload: Offload::new(),
+            access: Access::default(),
         }
+    }
+
+    /// Answers only those who present one of these.
+    #[must_use]
+    pub fn demanding(mut self, credentials: Arc<Credentials>) -> Self {
+        self.access.demand(credentials);
+        self
     }
 
     fn route(&self, path: &str) -> Option<Endpoint> {
@@ -66,7 +76,7 @@ impl Decisions {
         let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
         endpoint.allows(request.method())?;
         match endpoint {
-            Endpoint::Metadata => self.metadata.answer(request.headers()),
+            Endpoint::Metadata => self.metadata.answer(&request),
             Endpoint::OpenApi => Ok(reply::json_text(StatusCode::OK, OPENAPI)),
             Endpoint::BatchIsAuthorized => {
                 let limits = self.limits;
@@ -144,7 +154,8 @@ impl Handler for Decisions {
         let _in_flight = metrics.in_flight();
         let endpoint = self.route(request.uri().path());
         let label = endpoint.map_or(OTHER, Endpoint::label);
-        let reply = exchange::run(request, label, metrics, |request| {
+        let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
+        let reply = exchange::run(request, label, metrics, access, |request| {
             self.answer(endpoint, request)
         })
         .await;
@@ -214,8 +225,20 @@ impl Endpoint {
             | Self::Evaluation
             | Self::Evaluations
             | Self::IsAuthorized
-            | Self::Search(_) => &[200, 400, 405, 408, 413, 500, 503],
-            Self::Metadata | Self::OpenApi => &[200, 400, 405],
+            | Self::Search(_) => &[200, 400, 401, 403, 405, 408, 413, 500, 503],
+            Self::Metadata | Self::OpenApi => &[200, 400, 403, 405],
+        }
+    }
+
+    /// Whether it is answered to callers without credentials: what tells how to ask comes first.
+    fn is_open(self) -> bool {
+        match self {
+            Self::BatchIsAuthorized
+            | Self::Evaluation
+            | Self::Evaluations
+            | Self::IsAuthorized
+            | Self::Search(_) => false,
+            Self::Metadata | Self::OpenApi => true,
         }
     }
 

@@ -15,16 +15,21 @@ use tracing::{Instrument, Span, error, info_span};
 
 use crate::telemetry::Metrics;
 
-use super::reply::{Refusal, Reply};
+use super::{
+    access::Access,
+    reply::{Refusal, Reply},
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Answers one request by `answer`, and sees to the rest.
+/// Answers one request by `answer`, if its caller has `access` or `open` says that none is
+/// needed, and sees to the rest.
 pub(super) async fn run<F, Answering>(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     endpoint: &'static str,
     metrics: &Metrics,
+    (access, open): (&Access, bool),
     answer: F,
 ) -> Reply
 where
@@ -33,7 +38,12 @@ where
 {
     let id = request.headers().get(X_REQUEST_ID).cloned();
     let span = span(request.headers(), endpoint, id.as_ref());
-    let answered = match host(&request) {
+    // Before the body is read and before any path is told from another.
+    let admitted = access
+        .connection(&request, &span)
+        .and_then(|()| host(&request))
+        .and_then(|()| access.caller(request.headers_mut(), open, &span));
+    let answered = match admitted {
         Ok(()) => match caught(answer(request)).instrument(span).await {
             Some(answered) => answered,
             None => {
@@ -87,6 +97,9 @@ fn span(headers: &HeaderMap, endpoint: &'static str, id: Option<&HeaderValue>) -
         "request",
         endpoint,
         request_id = tracing::field::Empty,
+        caller = tracing::field::Empty,
+        certificate = tracing::field::Empty,
+        uid = tracing::field::Empty,
         trace_id = tracing::field::Empty,
         span_id = tracing::field::Empty,
     );

@@ -6,7 +6,9 @@ use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     body::Bytes,
-    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{
+        ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use serde::Serialize;
 
@@ -62,6 +64,7 @@ pub(super) enum Code {
     BodyTooLarge,
     EmptyBody,
     ExpiredPageToken,
+    ForbiddenPeer,
     IncompleteBody,
     Internal,
     InvalidContentType,
@@ -74,16 +77,18 @@ pub(super) enum Code {
     NoSnapshot,
     NotFound,
     Overloaded,
+    Unauthorized,
 }
 
 impl Code {
     /// Every code, as `openapi.json` lists them.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::BatchTooLarge,
         Self::BodyTimeout,
         Self::BodyTooLarge,
         Self::EmptyBody,
         Self::ExpiredPageToken,
+        Self::ForbiddenPeer,
         Self::IncompleteBody,
         Self::Internal,
         Self::InvalidContentType,
@@ -96,6 +101,7 @@ impl Code {
         Self::NoSnapshot,
         Self::NotFound,
         Self::Overloaded,
+        Self::Unauthorized,
     ];
 
     /// The name on the wire and in metrics.
@@ -106,6 +112,7 @@ impl Code {
             Self::BodyTooLarge => "body_too_large",
             Self::EmptyBody => "empty_body",
             Self::ExpiredPageToken => "expired_page_token",
+            Self::ForbiddenPeer => "forbidden_peer",
             Self::IncompleteBody => "incomplete_body",
             Self::Internal => "internal",
             Self::InvalidContentType => "invalid_content_type",
@@ -118,6 +125,7 @@ impl Code {
             Self::NoSnapshot => "no_snapshot",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::Unauthorized => "unauthorized",
         }
     }
 }
@@ -129,7 +137,7 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: Code,
     pub(super) message: Cow<'static, str>,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -138,7 +146,7 @@ impl Refusal {
             status,
             code,
             message: message.into(),
-            header: None,
+            headers: Vec::new(),
         }
     }
 
@@ -164,6 +172,21 @@ impl Refusal {
         Self::bad(Code::InvalidHost, message).closing()
     }
 
+    /// 401: the caller has to say who it is, in one of these ways.
+    pub(super) fn unauthorized(message: &'static str, challenges: Vec<HeaderValue>) -> Self {
+        let challenges = challenges.into_iter();
+        Self {
+            headers: challenges.map(|it| (WWW_AUTHENTICATE, it)).collect(),
+            ..Self::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message)
+        }
+    }
+
+    /// 403: nobody like this may ask, so nothing more is read from the connection.
+    pub(super) fn forbidden_peer() -> Self {
+        let message = "this user may not connect here";
+        Self::new(StatusCode::FORBIDDEN, Code::ForbiddenPeer, message).closing()
+    }
+
     /// 404.
     pub(super) fn not_found() -> Self {
         Self::new(
@@ -182,7 +205,7 @@ impl Refusal {
     pub(super) fn method(allow: &'static str) -> Self {
         let message = format!("the method must be {}", allow.replace(", ", " or "));
         Self {
-            header: Some((ALLOW, HeaderValue::from_static(allow))),
+            headers: vec![(ALLOW, HeaderValue::from_static(allow))],
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 Code::MethodNotAllowed,
@@ -212,7 +235,7 @@ impl Refusal {
     /// 503: ask again soon.
     pub(super) fn unavailable(code: Code, message: &'static str) -> Self {
         Self {
-            header: Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            headers: vec![(RETRY_AFTER, HeaderValue::from_static("1"))],
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
         }
     }
@@ -225,7 +248,7 @@ impl Refusal {
     /// What is left of the request is not worth reading, so the connection ends with the answer.
     fn closing(self) -> Self {
         Self {
-            header: Some((CONNECTION, HeaderValue::from_static("close"))),
+            headers: vec![(CONNECTION, HeaderValue::from_static("close"))],
             ..self
         }
     }
@@ -240,8 +263,8 @@ impl Refusal {
             },
         };
         let mut reply = json(self.status, &body);
-        if let Some((name, value)) = self.header {
-            reply.headers_mut().insert(name, value);
+        for (name, value) in self.headers {
+            reply.headers_mut().append(name, value);
         }
         reply
     }

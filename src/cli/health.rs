@@ -4,6 +4,7 @@ use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -13,13 +14,18 @@ use crate::config::{Address, Span};
 
 use super::{Exit, Failure, print};
 
+mod pinned;
+
+use pinned::Pinned;
+
 /// More than `/readyz` ever says.
 const MAX_REPLY_BYTES: u64 = 64 << 10;
 
 /// Ask a running service whether it is ready
 ///
 /// Prints what `/readyz` of the admin listener says. Exits with 5 if that is not "ready", also if
-/// nobody answers.
+/// nobody answers. A listener with TLS is asked with `--admin-tls-cert`; one that demands a
+/// certificate of its caller cannot be asked by this command.
 #[derive(Args, Debug)]
 pub(super) struct Health {
     /// Where the admin listener is
@@ -28,6 +34,9 @@ pub(super) struct Health {
         default_value = crate::config::ADMIN_LISTEN
     )]
     admin_listen: Address,
+    /// The service speaks TLS there and shows the certificate in this PEM file; no other is trusted
+    #[arg(long, env = "PALISADE_ADMIN_TLS_CERT", value_name = "FILE")]
+    admin_tls_cert: Option<PathBuf>,
     /// Ready means that this revision is in force
     #[arg(long)]
     revision: Option<String>,
@@ -47,28 +56,43 @@ impl Health {
             None => "/readyz".to_owned(),
         };
         let Span(timeout) = self.timeout;
-        match ask(&self.admin_listen, &path, timeout) {
+        let pinned = self
+            .admin_tls_cert
+            .as_deref()
+            .map(Pinned::read)
+            .transpose()?;
+        match ask(&self.admin_listen, pinned, &path, timeout) {
             Ok((ready, body)) => {
                 print(body.trim_end())?;
                 Ok(if ready { Exit::Ok } else { Exit::Unhealthy })
             }
             Err(error) => {
                 let address = &self.admin_listen;
-                super::complain([format!("error: `{address}` does not answer: {error}")]);
+                let why = pinned::meaning(&error).map_or_else(|| error.to_string(), str::to_owned);
+                super::complain([format!("error: `{address}` does not answer: {why}")]);
                 Ok(Exit::Unhealthy)
             }
         }
     }
 }
 
-fn ask(address: &Address, path: &str, timeout: Duration) -> io::Result<(bool, String)> {
+fn ask(
+    address: &Address,
+    pinned: Option<Pinned>,
+    path: &str,
+    timeout: Duration,
+) -> io::Result<(bool, String)> {
     match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect_timeout(&reachable(*address), timeout)?;
             stream.set_read_timeout(Some(timeout))?;
             stream.set_write_timeout(Some(timeout))?;
-            exchange(stream, path)
+            match pinned {
+                Some(pinned) => exchange(pinned.wrap(stream)?, path),
+                None => exchange(stream, path),
+            }
         }
+        // A socket file has no TLS.
         Address::Unix(socket) => {
             let stream = UnixStream::connect(socket)?;
             stream.set_read_timeout(Some(timeout))?;
@@ -121,7 +145,7 @@ mod tests {
             stream.write_all(reply.as_bytes()).unwrap();
             head
         });
-        let answer = ask(&address, "/readyz", Duration::from_secs(10)).ok();
+        let answer = ask(&address, None, "/readyz", Duration::from_secs(10)).ok();
         let expected = expected.map(|(ready, body)| (ready, body.to_owned()));
         assert_eq!(answer, expected);
         let head = server.join().unwrap();

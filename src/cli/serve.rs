@@ -14,15 +14,19 @@ use tracing::{info, warn};
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
     authz::OnPolicyError,
-    config::{self, Address, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs},
+    config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs},
     pdp::Pdp,
-    server::{self, Bound, Limits, Listen, ServerError},
+    server::{Keeper, Keeping, Limits, ServerError},
     source::{Gate, Gates, Reloader, Running},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
 };
 
 use super::{Exit, Failure, spec};
+
+mod listener;
+
+use listener::Open;
 
 /// The evaluator recurses with the nesting of what it is given, which is bounded; this is room
 /// for the bound.
@@ -75,9 +79,10 @@ fn runtime(config: &config::Serve) -> Result<Runtime, Failure> {
 
 /// Loaded and bound: callers that connect now are answered as soon as it runs.
 struct Service {
-    decisions: (Vec<Bound>, Arc<Decisions>),
-    admin: (Vec<Bound>, Arc<Admin>),
+    decisions: (Open, Arc<Decisions>),
+    admin: (Open, Arc<Admin>),
     reloading: Running,
+    keeping: Keeping,
     signals: Signals,
     status: Arc<Status>,
 }
@@ -113,15 +118,24 @@ impl Service {
             search_time: config.max_search_time,
             ..api::Limits::default()
         };
-        let decisions = Decisions::new(pdp.clone(), &options, limits);
-        let admin = Admin::new(pdp, metrics, Arc::clone(&status));
-        let admin_listen = std::slice::from_ref(&config.admin_listen);
+        let mut decisions = Decisions::new(pdp.clone(), &options, limits);
+        let mut admin = Admin::new(pdp, Arc::clone(&metrics), Arc::clone(&status));
+        let mut keeper = Keeper::new(metrics, Arc::clone(&status));
+        let to_decisions =
+            listener::prepare(ListenerName::Decisions, &config.decisions, &mut keeper)?;
+        if let Some(credentials) = &to_decisions.credentials {
+            decisions = decisions.demanding(Arc::clone(credentials));
+        }
+        let to_admin = listener::prepare(ListenerName::Admin, &config.admin, &mut keeper)?;
+        if let Some(credentials) = &to_admin.credentials {
+            admin = admin.demanding(Arc::clone(credentials));
+        }
         Ok(Self {
-            decisions: (
-                bind(ListenerName::Decisions, &config.listen)?,
-                Arc::new(decisions),
-            ),
-            admin: (bind(ListenerName::Admin, admin_listen)?, Arc::new(admin)),
+            decisions: (to_decisions.open()?, Arc::new(decisions)),
+            admin: (to_admin.open()?, Arc::new(admin)),
+            keeping: keeper
+                .start(config.poll_interval)
+                .map_err(Failure::runtime)?,
             reloading: reloader.start().map_err(Failure::runtime)?,
             signals,
             status,
@@ -132,22 +146,23 @@ impl Service {
     async fn run(mut self, grace: Duration) -> Result<Exit, Failure> {
         let limits = Limits::default();
         let (stop_decisions, stopped) = watch::channel(false);
-        let (bound, handler) = self.decisions;
-        let mut decisions = tokio::spawn(server::run(bound, handler, limits, stopped));
+        let (open, handler) = self.decisions;
+        let mut decisions = tokio::spawn(open.run(handler, limits, stopped));
         let (stop_admin, stopped) = watch::channel(false);
-        let (bound, handler) = self.admin;
-        let mut admin = tokio::spawn(server::run(bound, handler, limits, stopped));
+        let (open, handler) = self.admin;
+        let mut admin = tokio::spawn(open.run(handler, limits, stopped));
         self.status.set_listener(Check::Ok);
 
+        let mut files = (self.reloading, self.keeping);
         tokio::select! {
-            failure = fault(&mut decisions, &mut admin, &mut self.reloading) => return Err(failure),
+            failure = fault(&mut decisions, &mut admin, &mut files) => return Err(failure),
             () = self.signals.next() => {}
         }
         self.status
             .set_listener(Check::Failed("draining".to_owned()));
         info!("draining");
         tokio::select! {
-            failure = fault(&mut decisions, &mut admin, &mut self.reloading) => return Err(failure),
+            failure = fault(&mut decisions, &mut admin, &mut files) => return Err(failure),
             () = self.signals.next() => return Err(cut_off()),
             () = tokio::time::sleep(grace) => {}
         }
@@ -194,30 +209,19 @@ fn gates(config: &config::Serve) -> Gates {
     }
 }
 
-fn bind(listener: ListenerName, addresses: &[Address]) -> Result<Vec<Bound>, Failure> {
-    let bind = |address: &Address| {
-        let listen = match address {
-            Address::Tcp(address) => Listen::Tcp(*address),
-            Address::Unix(path) => Listen::Unix(path.clone()),
-        };
-        let bound = server::bind(&listen).map_err(|error| {
-            Failure::runtime(format_args!("could not listen on `{address}`: {error}"))
-        })?;
-        let listener = listener.as_str();
-        info!(listener, address = bound.address(), "listening");
-        Ok(bound)
-    };
-    addresses.iter().map(bind).collect()
-}
-
 type Server = JoinHandle<Result<(), ServerError>>;
 
 /// Waits for the first part that ends though nobody told it to.
-async fn fault(decisions: &mut Server, admin: &mut Server, reloading: &mut Running) -> Failure {
+async fn fault(
+    decisions: &mut Server,
+    admin: &mut Server,
+    (reloading, keeping): &mut (Running, Keeping),
+) -> Failure {
     let (part, ended) = tokio::select! {
         ended = decisions => ("decisions listener", told(ended)),
         ended = admin => ("admin listener", told(ended)),
         () = reloading.ended() => ("reload loop", Ok(())),
+        () = keeping.ended() => ("loop over the access files", Ok(())),
     };
     ended
         .err()
@@ -283,9 +287,14 @@ mod tests {
         assert_eq!(config.max_batch, limits.batch);
         assert_eq!(config.max_search, limits.search_evaluations);
         assert_eq!(config.max_search_time, limits.search_time);
-        for address in config.listen.iter().chain([&config.admin_listen]) {
-            let text = address.to_string();
-            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        for listener in [config.decisions, config.admin] {
+            for address in listener.addresses {
+                let text = address.to_string();
+                assert_eq!(
+                    text.parse::<crate::server::Listen>().unwrap().to_string(),
+                    text
+                );
+            }
         }
     }
 }

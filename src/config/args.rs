@@ -5,7 +5,9 @@ use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 
-use super::Address;
+mod listeners;
+
+pub use listeners::{AdminArgs, DecisionsArgs};
 
 /// Flags that say which policies, schema and entities are meant.
 ///
@@ -60,20 +62,12 @@ pub struct ServeArgs {
     )]
     #[command(flatten)]
     pub sources: SourceArgs,
-    /// Answer decisions here [default: 127.0.0.1:8180]
-    #[arg(
-        long, env = "PALISADE_LISTEN", value_name = "ADDR|unix:PATH", help_heading = "Listeners",
-        num_args = 1.., value_delimiter = ','
-    )]
-    pub listen: Vec<Address>,
-    /// Serve metrics, health and status here [default: 127.0.0.1:9180]
-    #[arg(
-        long,
-        env = "PALISADE_ADMIN_LISTEN",
-        value_name = "ADDR|unix:PATH",
-        help_heading = "Listeners"
-    )]
-    pub admin_listen: Option<Address>,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub decisions: DecisionsArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub admin: AdminArgs,
     /// Let this listener be reached from the network without TLS or a credential
     #[arg(
         long, env = "PALISADE_ALLOW_INSECURE_BIND", value_enum, value_name = "LISTENER",
@@ -239,6 +233,14 @@ pub enum ListenerName {
 }
 
 impl ListenerName {
+    /// What its flags begin with.
+    pub(super) fn flags(self) -> &'static str {
+        match self {
+            Self::Admin => "--admin-",
+            Self::Decisions => "--",
+        }
+    }
+
     /// The name in flags and logs.
     pub fn as_str(self) -> &'static str {
         match self {

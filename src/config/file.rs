@@ -1,7 +1,7 @@
 //! The configuration file: the flags of `serve` as kebab-case keys.
 
 use std::{
-    fs,
+    fs, mem,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -9,7 +9,8 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Address, BatchDefaults, ConfigError, GateRule, ListenerName, LogFormat, PolicyErrorRule, Span,
+    Address, BatchDefaults, ConfigError, GateRule, ListenerName, LogFormat, PolicyErrorRule,
+    SocketMode, Span, listener::Said,
 };
 
 /// Every key is the flag of the same name.
@@ -24,7 +25,19 @@ pub(super) struct File {
     pub(super) entities: Vec<PathBuf>,
     pub(super) no_validate: Option<bool>,
     pub(super) listen: Vec<Address>,
+    pub(super) socket_mode: Option<SocketMode>,
+    pub(super) allow_uid: Vec<u32>,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
+    pub(super) tls_client_ca: Option<PathBuf>,
+    pub(super) credentials: Option<PathBuf>,
     pub(super) admin_listen: Option<Address>,
+    pub(super) admin_socket_mode: Option<SocketMode>,
+    pub(super) admin_allow_uid: Vec<u32>,
+    pub(super) admin_tls_cert: Option<PathBuf>,
+    pub(super) admin_tls_key: Option<PathBuf>,
+    pub(super) admin_tls_client_ca: Option<PathBuf>,
+    pub(super) admin_credentials: Option<PathBuf>,
     pub(super) allow_insecure_bind: Vec<ListenerName>,
     pub(super) public_url: Option<String>,
     pub(super) batch_defaults: Option<BatchDefaults>,
@@ -57,5 +70,31 @@ impl File {
             path: path.to_owned(),
             source: Box::new(source),
         })
+    }
+
+    /// What it says of the decisions listener.
+    pub(super) fn decisions(&mut self) -> Said {
+        Said {
+            addresses: mem::take(&mut self.listen),
+            socket_mode: self.socket_mode,
+            allow_uid: mem::take(&mut self.allow_uid),
+            tls_cert: self.tls_cert.take(),
+            tls_key: self.tls_key.take(),
+            tls_client_ca: self.tls_client_ca.take(),
+            credentials: self.credentials.take(),
+        }
+    }
+
+    /// What it says of the admin listener.
+    pub(super) fn admin(&mut self) -> Said {
+        Said {
+            addresses: self.admin_listen.take().into_iter().collect(),
+            socket_mode: self.admin_socket_mode,
+            allow_uid: mem::take(&mut self.admin_allow_uid),
+            tls_cert: self.admin_tls_cert.take(),
+            tls_key: self.admin_tls_key.take(),
+            tls_client_ca: self.admin_tls_client_ca.take(),
+            credentials: self.admin_credentials.take(),
+        }
     }
 }

@@ -22,9 +22,13 @@ fn with_file(text: &str, flags: &[&str]) -> Result<Serve, ConfigError> {
 #[test]
 fn nothing_said_is_loopback_and_the_safe_choice() {
     let serve = said(&[]).resolve().unwrap();
-    let listen: Vec<_> = serve.listen.iter().map(ToString::to_string).collect();
-    assert_eq!(listen, [LISTEN]);
-    assert_eq!(serve.admin_listen.to_string(), ADMIN_LISTEN);
+    for (listener, address) in [(&serve.decisions, LISTEN), (&serve.admin, ADMIN_LISTEN)] {
+        let addresses: Vec<_> = listener.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, [address]);
+        assert_eq!(listener.socket_mode.to_string(), "0660");
+        assert!(listener.allow_uid.is_empty());
+        assert_eq!((&listener.tls, &listener.credentials), (&None, &None));
+    }
     assert_eq!(serve.on_policy_error, PolicyErrorRule::Deny);
     assert_eq!(serve.batch_defaults, BatchDefaults::Strict);
     assert!(!serve.decision_context);
@@ -57,12 +61,16 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     assert_eq!(serve.max_batch, 9);
     assert!(!serve.decision_context);
     assert_eq!(serve.sources.edition.as_deref(), Some("starter"));
-    assert_eq!(serve.listen.len(), 2);
+    assert_eq!(serve.decisions.addresses.len(), 2);
     assert_eq!(serve.poll_interval, Duration::from_millis(250));
     assert_eq!(serve.on_policy_error, PolicyErrorRule::Cedar);
     assert_eq!(serve.max_body_bytes, MAX_BODY_BYTES);
     let serve = with_file(file, &["--listen", "127.0.0.1:3"]).unwrap();
-    assert_eq!(serve.listen.len(), 1, "a list replaces, it does not add");
+    assert_eq!(
+        serve.decisions.addresses.len(),
+        1,
+        "a list replaces, it does not add"
+    );
 }
 
 #[test]
@@ -111,8 +119,64 @@ fn a_listener_open_to_the_network_must_be_meant() {
         ],
         None,
     );
+    let tls = ["--listen", "0.0.0.0:1", "--tls-cert", "c", "--tls-key", "k"];
+    check(&tls, None);
+    let error = said(&["--admin-listen", "0.0.0.0:1"]).resolve();
+    let error = error.unwrap_err().to_string();
+    let ways = "say `--admin-tls-cert` or `--admin-credentials`, bind";
+    assert!(error.contains(ways), "{error}");
+    check(&["--listen", "0.0.0.0:1", "--credentials", "c"], None);
+    let of_the_other = ["--listen", "0.0.0.0:1", "--admin-credentials", "c"];
+    check(&of_the_other, Some("decisions"));
+    let of_the_other = ["--admin-listen", "0.0.0.0:1", "--credentials", "c"];
+    check(&of_the_other, Some("admin"));
+    let own = ["--admin-listen", "0.0.0.0:1", "--admin-credentials", "c"];
+    check(&own, None);
     check(&["--listen", "127.0.0.2:1", "[::1]:2"], None);
     check(&["--listen", "[::ffff:127.0.0.1]:2", "unix:/run/x"], None);
+}
+
+#[test]
+fn tls_is_a_certificate_and_its_key() {
+    let check = |flags: &[&str], expected: &str| {
+        let error = said(flags).resolve().unwrap_err().to_string();
+        assert_eq!(error, expected);
+    };
+    check(&["--tls-cert", "c"], "`--tls-cert` needs `--tls-key`");
+    check(&["--tls-key", "k"], "`--tls-key` needs `--tls-cert`");
+    check(
+        &["--tls-client-ca", "a"],
+        "`--tls-client-ca` needs `--tls-cert`",
+    );
+    check(
+        &["--admin-tls-cert", "c", "--admin-tls-client-ca", "a"],
+        "`--admin-tls-cert` needs `--admin-tls-key`",
+    );
+    // The pair may be said in two places.
+    let serve = with_file("tls-key = \"k\"", &["--tls-cert", "c"]).unwrap();
+    let tls = serve.decisions.tls.unwrap();
+    assert_eq!((tls.cert, tls.key), ("c".into(), "k".into()));
+    assert_eq!(serve.admin.tls, None);
+}
+
+#[test]
+fn each_listener_has_its_own_sockets_and_users() {
+    let file = r#"
+        socket-mode = "0600"
+        allow-uid = [1000, 1001]
+        admin-socket-mode = "666"
+        admin-credentials = "admin.toml"
+    "#;
+    let serve = with_file(file, &["--allow-uid", "7,8", "--credentials", "c"]).unwrap();
+    assert_eq!(serve.decisions.socket_mode.bits(), 0o600);
+    assert_eq!(serve.decisions.allow_uid, [7, 8]);
+    assert_eq!(serve.decisions.credentials, Some("c".into()));
+    assert_eq!(serve.admin.socket_mode.bits(), 0o666);
+    assert!(serve.admin.allow_uid.is_empty());
+    assert_eq!(serve.admin.credentials, Some("admin.toml".into()));
+    for mode in ["", "+7", "8", "1777", "rw"] {
+        assert!(mode.parse::<SocketMode>().is_err(), "{mode}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use hyper::server::conn::http1;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
@@ -11,12 +12,13 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::api::Handler;
+use crate::api::{Handler, Peer};
 
 use super::{
-    Limits, connection,
-    linger::Linger,
+    Door, Limits,
+    connection::{self, Connection},
     listen::{Bound, Socket},
+    tls::Tls,
 };
 
 /// How long to wait when a connection cannot be accepted, which is mostly for want of file
@@ -48,6 +50,7 @@ pub enum ServerError {
 /// The first listener that ends before it was told to ends all of them.
 pub async fn run<H: Handler>(
     bound: Vec<Bound>,
+    door: &Door,
     handler: Arc<H>,
     limits: Limits,
     shutdown: watch::Receiver<bool>,
@@ -57,6 +60,7 @@ pub async fn run<H: Handler>(
     for socket in bound {
         let serving = Serving {
             handler: Arc::clone(&handler),
+            door: door.clone(),
             limits,
             places: Arc::clone(&places),
             shutdown: shutdown.clone(),
@@ -72,21 +76,37 @@ pub async fn run<H: Handler>(
 /// What a socket needs to serve its connections.
 struct Serving<H> {
     handler: Arc<H>,
+    door: Door,
     limits: Limits,
     /// One for each connection, shared by all sockets.
     places: Arc<Semaphore>,
     shutdown: watch::Receiver<bool>,
 }
 
+impl<H> Serving<H> {
+    fn connection(&self, server: &http1::Builder, peer: Peer) -> Connection<H> {
+        Connection {
+            server: server.clone(),
+            handler: Arc::clone(&self.handler),
+            limits: self.limits,
+            peer,
+            shutdown: self.shutdown.clone(),
+        }
+    }
+}
+
 async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), ServerError> {
     let address = bound.address();
     let ended = match bound.socket {
         Socket::Tcp(socket) => match TcpListener::from_std(socket) {
-            Ok(socket) => accept(&address, Tcp(socket), serving).await,
+            Ok(socket) => accept(&address, Tcp(socket, serving.door.tls.clone()), serving).await,
             Err(error) => Err(error),
         },
         Socket::Unix(socket, file) => match UnixListener::from_std(socket) {
-            Ok(socket) => accept(&address, Unix(socket, file), serving).await,
+            Ok(socket) => {
+                let users = Arc::clone(&serving.door.allow_uid);
+                accept(&address, Unix(socket, users, file), serving).await
+            }
             Err(error) => Err(error),
         },
     };
@@ -97,12 +117,16 @@ async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), Ser
 trait Accept {
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    async fn accept(&self) -> io::Result<Self::Stream>;
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)>;
+
+    /// What its connections begin with, if that is not HTTP.
+    fn tls(&self) -> Option<&Arc<Tls>>;
 }
 
-struct Tcp(TcpListener);
+struct Tcp(TcpListener, Option<Arc<Tls>>);
 struct Unix(
     UnixListener,
+    Arc<[u32]>,
     #[expect(dead_code, reason = "held so that the file goes with the listener")]
     super::listen::SocketFile,
 );
@@ -110,60 +134,71 @@ struct Unix(
 impl Accept for Tcp {
     type Stream = tokio::net::TcpStream;
 
-    async fn accept(&self) -> io::Result<Self::Stream> {
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
         let (stream, _) = self.0.accept().await?;
         // An answer is one write; waiting for more only delays it. It fails if the caller is gone
         // again, which is no error of the listener's.
         let _ = stream.set_nodelay(true);
-        Ok(stream)
+        Ok((stream, Peer::unknown()))
+    }
+
+    fn tls(&self) -> Option<&Arc<Tls>> {
+        self.1.as_ref()
     }
 }
 
 impl Accept for Unix {
     type Stream = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<Self::Stream> {
-        Ok(self.0.accept().await?.0)
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+        let (stream, _) = self.0.accept().await?;
+        // Whom the system does not name is nobody on the list.
+        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        let listed = uid.is_some_and(|uid| self.1.contains(&uid));
+        let peer = Peer {
+            admitted: listed || self.1.is_empty(),
+            uid,
+            ..Peer::unknown()
+        };
+        Ok((stream, peer))
+    }
+
+    fn tls(&self) -> Option<&Arc<Tls>> {
+        None
     }
 }
 
 async fn accept<H: Handler>(
     address: &str,
     listener: impl Accept,
-    serving: Serving<H>,
+    mut serving: Serving<H>,
 ) -> io::Result<()> {
-    let Serving {
-        handler,
-        limits,
-        places,
-        mut shutdown,
-    } = serving;
-    let server = connection::builder(&limits);
+    let server = connection::builder(&serving.limits);
     let mut connections = JoinSet::new();
     debug!(address, "accepting on {address}");
     loop {
         // The place comes second: a socket that nobody calls must not keep one. Over the cap, one
         // caller waits here and the others in the system's queue.
         let next = async {
-            let stream = listener.accept().await?;
-            Ok((stream, Arc::clone(&places).acquire_owned().await))
+            let accepted = listener.accept().await?;
+            Ok((accepted, Arc::clone(&serving.places).acquire_owned().await))
         };
         let accepted = tokio::select! {
             next = next => next,
-            () = stopped(&mut shutdown) => break,
+            () = stopped(&mut serving.shutdown) => break,
         };
         // Connections that ended are forgotten here; at most `connections` of them wait for it.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, place)) => {
-                let serving = connection::serve(
-                    server.clone(),
-                    Linger::new(stream, limits.write_timeout),
-                    Arc::clone(&handler),
-                    shutdown.clone(),
-                );
+            Ok(((stream, peer), place)) => {
+                let connection = serving.connection(&server, peer);
+                // A handshake may take long: it is the connection's own affair.
+                let tls = listener.tls().map(Arc::clone);
                 connections.spawn(async move {
-                    serving.await;
+                    match tls {
+                        Some(tls) => connection.serve_tls(stream, &tls).await,
+                        None => connection.serve_plain(stream).await,
+                    }
                     drop(place);
                 });
             }
@@ -177,7 +212,7 @@ async fn accept<H: Handler>(
         }
     }
     drop(listener);
-    drain(address, connections, limits.grace).await;
+    drain(address, connections, serving.limits.grace).await;
     Ok(())
 }
 

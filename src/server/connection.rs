@@ -1,6 +1,6 @@
-//! One connection: HTTP/1.1 with keep-alive until either side has enough.
+//! One connection: HTTP/1.1 with keep-alive until either side has enough, inside TLS or not.
 
-use std::{convert::Infallible, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -10,9 +10,9 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::api::Handler;
+use crate::api::{Handler, Peer};
 
-use super::{Limits, accept::stopped};
+use super::{Limits, accept::stopped, linger::Linger, timed::Timed, tls::Tls};
 
 /// What all connections of a listener have in common.
 pub(super) fn builder(limits: &Limits) -> http1::Builder {
@@ -24,30 +24,72 @@ pub(super) fn builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-/// Serves one connection to its end; told to stop, to the end of the answer in flight.
-pub(super) async fn serve<H, S>(
-    builder: http1::Builder,
-    stream: S,
-    handler: Arc<H>,
-    mut shutdown: watch::Receiver<bool>,
-) where
-    H: Handler,
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let service = service_fn(|request: Request<Incoming>| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(handler.handle(request).await) }
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut shutdown) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+/// What it takes to serve one connection.
+pub(super) struct Connection<H> {
+    pub(super) server: http1::Builder,
+    pub(super) handler: Arc<H>,
+    pub(super) limits: Limits,
+    pub(super) peer: Peer,
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
+impl<H: Handler> Connection<H> {
+    /// Serves it as it is.
+    pub(super) async fn serve_plain<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let stream = Timed::new(stream, self.limits.write_timeout);
+        self.serve(Linger::new(stream)).await;
+    }
+
+    /// Serves what is inside TLS. Told to stop before the caller can have asked anything, ends.
+    pub(super) async fn serve_tls<S>(mut self, stream: S, tls: &Tls)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let stream = Timed::new(stream, self.limits.write_timeout);
+        let accepted = tokio::select! {
+            accepted = tls.accept(stream, self.limits.handshake_timeout) => accepted,
+            () = stopped(&mut self.shutdown) => return,
+        };
+        match accepted {
+            Ok((stream, certificate)) => {
+                self.peer.encrypted = true;
+                self.peer.certificate = certificate;
+                self.serve(Linger::new(stream)).await;
+            }
+            // The alert that says why should not be overtaken by a reset.
+            Err(Some(stream)) => {
+                let mut stream = pin!(Linger::new(stream));
+                let _ = poll_fn(|cx| stream.as_mut().poll_shutdown(cx)).await;
+            }
+            Err(None) => {}
         }
-    };
-    if let Err(error) = ended {
-        // Callers hang up and send nonsense all the time; that is theirs to look into.
-        debug!(%error, "a connection ended: {error}");
+    }
+
+    /// Serves to the end of the connection; told to stop, to the end of the answer in flight.
+    async fn serve<S>(mut self, stream: Linger<S>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            let handler = Arc::clone(&self.handler);
+            request.extensions_mut().insert(self.peer.clone());
+            async move { Ok::<_, Infallible>(handler.handle(request).await) }
+        });
+        let connection = self.server.serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut self.shutdown) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            // Callers hang up and send nonsense all the time; that is theirs to look into.
+            debug!(%error, "a connection ended: {error}");
+        }
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! Closing a TCP socket while bytes wait to be read resets the connection, and the reset can
 //! overtake the answer: a caller whose body was refused would see an error in place of the 413.
-//! So, after the last answer, what still comes is read and thrown away for a moment. And a caller
-//! that takes nothing of its answer is not waited for without end.
+//! So, after the last answer, what still comes is read and thrown away for a moment.
 
 use std::{
     io,
@@ -25,9 +24,6 @@ const BUFFER_BYTES: usize = 8 << 10;
 
 pub(super) struct Linger<S> {
     stream: S,
-    write_timeout: Duration,
-    /// Set while the caller takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
     /// Set once our side is shut down.
     ending: Option<Ending>,
 }
@@ -38,30 +34,11 @@ struct Ending {
 }
 
 impl<S> Linger<S> {
-    pub(super) fn new(stream: S, write_timeout: Duration) -> Self {
+    pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            write_timeout,
-            stalled: None,
             ending: None,
         }
-    }
-
-    /// What a write came to: an error if none got anywhere for too long.
-    fn in_time<T>(
-        &mut self,
-        wrote: Poll<io::Result<T>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<T>> {
-        if wrote.is_ready() {
-            self.stalled = None;
-            return wrote;
-        }
-        let longest = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(longest)));
-        ready!(stalled.as_mut().poll(cx));
-        let error = io::Error::new(io::ErrorKind::TimedOut, "the caller takes no answer");
-        Poll::Ready(Err(error))
     }
 }
 
@@ -81,8 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wrote = pin!(&mut self.stream).poll_write(cx, buf);
-        self.in_time(wrote, cx)
+        pin!(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -90,8 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wrote = pin!(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.in_time(wrote, cx)
+        pin!(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -99,8 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = pin!(&mut self.stream).poll_flush(cx);
-        self.in_time(flushed, cx)
+        pin!(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

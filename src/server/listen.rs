@@ -1,18 +1,17 @@
 //! Addresses to listen on, and the sockets bound to them.
 
 use std::{
-    fmt, fs, io,
+    fmt,
+    fs::{self, DirBuilder},
+    io,
     net::{SocketAddr, TcpListener},
     os::unix::{
-        fs::{FileTypeExt, MetadataExt, PermissionsExt},
+        fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
     str::FromStr,
 };
-
-/// The owner and the group may connect; both need to write for that.
-const SOCKET_MODE: u32 = 0o660;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,11 +73,11 @@ impl Bound {
     }
 }
 
-/// Binds a socket.
+/// Binds a socket; a socket file gets this mode.
 ///
 /// # Errors
 /// The system's, and `AddrInUse` if somebody listens on the socket file or it is no socket.
-pub fn bind(listen: &Listen) -> io::Result<Bound> {
+pub fn bind(listen: &Listen, socket_mode: u32) -> io::Result<Bound> {
     match listen {
         Listen::Tcp(address) => {
             let listener = TcpListener::bind(address)?;
@@ -89,7 +88,7 @@ pub fn bind(listen: &Listen) -> io::Result<Bound> {
             })
         }
         Listen::Unix(path) => {
-            let (listener, file) = bind_unix(path)?;
+            let (listener, file) = bind_unix(path, socket_mode)?;
             listener.set_nonblocking(true)?;
             Ok(Bound {
                 address: listen.to_string(),
@@ -99,22 +98,56 @@ pub fn bind(listen: &Listen) -> io::Result<Bound> {
     }
 }
 
-/// Binds beside the path and renames, so that nobody can connect before the mode is set.
-fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+/// Binds where nobody else may look and renames, so that nobody can connect before the mode is
+/// set.
+fn bind_unix(path: &Path, socket_mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    remove_stale(&beside)?;
-    let listener = UnixListener::bind(&beside)?;
-    let moved = fs::set_permissions(&beside, fs::Permissions::from_mode(SOCKET_MODE))
-        .and_then(|()| fs::rename(&beside, path));
-    if let Err(error) = moved {
-        // Best effort: the error that matters is the one we have.
-        let _ = fs::remove_file(&beside);
-        return Err(error);
-    }
+    let room = Room::beside(path)?;
+    let inside = room.socket();
+    let listener = UnixListener::bind(&inside)?;
+    fs::set_permissions(&inside, fs::Permissions::from_mode(socket_mode))?;
+    fs::rename(&inside, path)?;
     Ok((listener, SocketFile::at(path)?))
+}
+
+/// A folder of ours alone; gone with what is left in it when dropped.
+struct Room(PathBuf);
+
+impl Room {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let mut folder = path.as_os_str().to_owned();
+        folder.push(format!(".{}", std::process::id()));
+        let room = Self(PathBuf::from(folder));
+        // One that was left behind by a process with our id; what is not ours stays, and is an
+        // error below.
+        room.clear();
+        DirBuilder::new().mode(0o700).create(&room.0)?;
+        Ok(room)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("s")
+    }
+
+    /// Removes what such a room holds, and nothing that a link leads to.
+    fn clear(&self) {
+        let is = |path: &Path, kind: fn(&fs::FileType) -> bool| {
+            fs::symlink_metadata(path).is_ok_and(|file| kind(&file.file_type()))
+        };
+        let socket = self.socket();
+        if is(&self.0, fs::FileType::is_dir) {
+            if is(&socket, fs::FileType::is_socket) {
+                let _ = fs::remove_file(socket);
+            }
+            let _ = fs::remove_dir(&self.0);
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 /// Removes a socket file on which nobody listens.
@@ -197,10 +230,13 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists(), "the standard library leaves the file behind");
 
-        let bound = bind(&listen).unwrap();
+        let bound = bind(&listen, 0o640).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, SOCKET_MODE);
-        assert_eq!(bind(&listen).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(
+            bind(&listen, 0o640).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
         UnixStream::connect(&path).unwrap();
         drop(bound);
         assert!(!path.exists());
@@ -208,11 +244,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_left_behind_half_way_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pdp.sock");
+        let left = folder
+            .path()
+            .join(format!("pdp.sock.{}", std::process::id()));
+        fs::create_dir(&left).unwrap();
+        drop(UnixListener::bind(left.join("s")).unwrap());
+        let bound = bind(&Listen::Unix(path.clone()), 0o600).unwrap();
+        assert!(path.exists() && !left.exists());
+        drop(bound);
+        // What holds more than that is not ours.
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("precious"), "content").unwrap();
+        bind(&Listen::Unix(path), 0o600).unwrap_err();
+        assert!(left.join("precious").exists());
+    }
+
+    #[test]
     fn a_file_that_is_no_socket_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("precious");
         fs::write(&path, "content").unwrap();
-        let error = bind(&Listen::Unix(path.clone())).unwrap_err();
+        let error = bind(&Listen::Unix(path.clone()), 0o660).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read_to_string(&path).unwrap(), "content");
     }

@@ -58,6 +58,10 @@ pub(super) struct Families {
     pub(super) in_flight: IntGauge,
     /// Requests refused before they were understood.
     pub(super) rejected: IntCounterVec,
+    /// Handshakes of TLS that failed.
+    pub(super) handshake_failures: IntCounterVec,
+    /// 1 while a listener's TLS or credentials on disk are not what is in force.
+    pub(super) access_stale: GaugeVec,
     /// Queries in a batch.
     pub(super) batch_size: Histogram,
     /// Size of request bodies.
@@ -135,6 +139,16 @@ impl Families {
                 "palisade_http_requests_rejected_total",
                 "Requests refused before they were understood.",
                 &["reason"],
+            )?,
+            handshake_failures: new.counters(
+                "palisade_tls_handshake_failures_total",
+                "Handshakes of TLS that failed.",
+                &["listener", "reason"],
+            )?,
+            access_stale: new.gauges(
+                "palisade_access_stale",
+                "1 while a listener's TLS or credentials on disk are not what is in force.",
+                &["listener", "kind"],
             )?,
             batch_size: new.histogram(
                 "palisade_batch_size",

@@ -193,6 +193,29 @@ impl Metrics {
         self.families.rejected.with_label_values(&[reason]).inc();
     }
 
+    /// Initialises the series of a listener that speaks TLS.
+    pub fn shakes_hands(&self, listener: &'static str, reasons: &[&'static str]) {
+        for reason in reasons {
+            let failures = &self.families.handshake_failures;
+            let _ = failures.with_label_values(&[listener, *reason]);
+        }
+    }
+
+    /// A handshake of TLS failed.
+    pub fn handshake_failed(&self, listener: &'static str, reason: &'static str) {
+        let failures = &self.families.handshake_failures;
+        failures.with_label_values(&[listener, reason]).inc();
+    }
+
+    /// Whether what a listener's files demand of callers is not what is in force.
+    pub fn access_stale(&self, listener: &'static str, kind: &'static str, stale: bool) {
+        let gauge = self
+            .families
+            .access_stale
+            .with_label_values(&[listener, kind]);
+        gauge.set(f64::from(u8::from(stale)));
+    }
+
     /// Size of a request body, in bytes.
     pub fn body(&self, size_bytes: usize) {
         self.families.body_bytes.observe(size_bytes as f64);

@@ -8,6 +8,10 @@ use std::{
 
 use crate::authz::{Finding, Kind, Snapshot};
 
+mod kept;
+
+pub use kept::{Kept, KeptKind};
+
 /// How many reload attempts are remembered: enough for the edits of a busy hour.
 const ATTEMPTS: usize = 20;
 
@@ -90,6 +94,8 @@ pub struct Reading {
     pub in_force: Option<InForce>,
     /// The last attempts that were more than "unchanged", newest last.
     pub attempts: VecDeque<Arc<Attempt>>,
+    /// What listeners demand of their callers.
+    pub access: Vec<Kept>,
 }
 
 /// The shared state behind the admin pages.
@@ -137,6 +143,7 @@ impl Status {
             health,
             in_force: None,
             attempts: VecDeque::new(),
+            access: Vec::new(),
         };
         Self {
             inner: Mutex::new(inner),
@@ -186,6 +193,25 @@ impl Status {
     /// A candidate was refused, or something else ended a reload attempt.
     pub fn attempted(&self, attempt: Attempt) {
         self.inner().attempted(attempt);
+    }
+
+    /// What a listener demands is in force as its files say.
+    pub fn keeps(&self, kept: Kept) {
+        let mut inner = self.inner();
+        let mut known = inner.access.iter_mut();
+        match known.find(|it| it.is_of(kept.listener, kept.kind.as_str())) {
+            Some(known) => *known = kept,
+            None => inner.access.push(kept),
+        }
+    }
+
+    /// What a listener's files say was not taken; what was in force stays.
+    pub fn refused(&self, listener: &str, kind: &str, at: SystemTime, why: String) {
+        let mut inner = self.inner();
+        let mut known = inner.access.iter_mut();
+        if let Some(kept) = known.find(|it| it.is_of(listener, kind)) {
+            kept.error = Some((at, why));
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Reading> {

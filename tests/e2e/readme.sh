@@ -26,10 +26,10 @@ expect() { # what was asked, what was answered, what the README says
   [ "$2" = "$3" ] || { printf 'asked    %s\nanswered %s\nexpected %s\n' "$1" "$2" "$3" >&2; exit 1; }
 }
 
-# The three curls: the line after each is its answer.
+# The three curls to the default address: the line after each is its answer.
 while IFS= read -r command && IFS= read -r answer; do
   expect "$command" "$(bash -c "$command")" "${answer#\# }"
-done < <(grep -A1 --no-group-separator '^curl ' README.md)
+done < <(grep -A1 --no-group-separator '^curl .*http://127.0.0.1:8180/' README.md)
 [ "$asked" -eq 3 ] || { echo "found $asked curls in README.md, not 3" >&2; exit 1; }
 
 # The table of questions: | question | `body` | `answer` |

@@ -3,10 +3,15 @@
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, StreamOwned,
+    pki_types::{CertificateDer, ServerName},
+};
 
 use crate::harness::PATIENCE;
 
@@ -19,6 +24,7 @@ pub(crate) struct Connection {
 
 enum Stream {
     Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     Unix(std::os::unix::net::UnixStream),
 }
 
@@ -26,6 +32,7 @@ impl Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buf),
+            Self::Tls(stream) => stream.read(buf),
             Self::Unix(stream) => stream.read(buf),
         }
     }
@@ -51,6 +58,44 @@ impl Connection {
         }
     }
 
+    /// Connects to a TCP address; the handshake comes with the first request.
+    pub(crate) fn tls(address: &str, config: &Arc<ClientConfig>) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let session = ClientConnection::new(Arc::clone(config), name).unwrap();
+        let stream = Stream::Tls(Box::new(StreamOwned::new(session, socket)));
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// The certificate that the server has shown.
+    pub(crate) fn certificate(&self) -> Option<CertificateDer<'static>> {
+        match self.stream.get_ref() {
+            Stream::Tls(stream) => stream.conn.peer_certificates()?.first().cloned(),
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+        }
+    }
+
+    /// Whether the handshake went on with an earlier session.
+    pub(crate) fn is_resumed(&self) -> bool {
+        match self.stream.get_ref() {
+            Stream::Tls(stream) => stream.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+        }
+    }
+
+    /// Why the server does not talk to us, if so: what is read after a request was sent.
+    pub(crate) fn refusal(&mut self) -> String {
+        self.write(b"GET /openapi.json HTTP/1.1\r\nHost: pdp.test\r\n\r\n");
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Err(error) if rest.is_empty() => error.to_string(),
+            read => panic!("{read:?}: {}", String::from_utf8_lossy(&rest)),
+        }
+    }
+
     /// Sends one request with `Host` and `Content-Length`, and reads the answer.
     pub(crate) fn send(
         &mut self,
@@ -70,10 +115,35 @@ impl Connection {
         self.read(method == "HEAD")
     }
 
+    /// Whether no byte of an answer comes before the connection ends.
+    pub(crate) fn is_refused(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let read = self.stream.read_to_end(&mut rest);
+        read.is_err() && rest.is_empty()
+    }
+
+    /// Writes as much as goes, within the timeout of [`Self::write_timeout`].
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+
+    pub(crate) fn write_timeout(&self, timeout: Duration) {
+        match self.stream.get_ref() {
+            Stream::Tcp(stream) => stream.set_write_timeout(Some(timeout)).unwrap(),
+            Stream::Tls(stream) => stream.sock.set_write_timeout(Some(timeout)).unwrap(),
+            Stream::Unix(stream) => stream.set_write_timeout(Some(timeout)).unwrap(),
+        }
+    }
+
     /// Writes bytes as they are. A server that has closed is found out by reading.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let _ = match self.stream.get_mut() {
             Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
             Stream::Unix(stream) => stream.write_all(bytes),
         };
     }
@@ -82,6 +152,10 @@ impl Connection {
     pub(crate) fn finish(&mut self) {
         match self.stream.get_mut() {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write).unwrap(),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+            }
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write).unwrap(),
         }
     }
@@ -113,7 +187,7 @@ impl Connection {
         reply
     }
 
-    /// Whether the server closes without a further byte.
+    /// Whether the server closes without a further byte; over TLS, whether it says so before.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();
         let started = Instant::now();
@@ -135,6 +209,7 @@ impl Connection {
     fn patience(&self, timeout: Duration) {
         match self.stream.get_ref() {
             Stream::Tcp(stream) => stream.set_read_timeout(Some(timeout)).unwrap(),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(Some(timeout)).unwrap(),
             Stream::Unix(stream) => stream.set_read_timeout(Some(timeout)).unwrap(),
         }
     }
@@ -161,6 +236,12 @@ impl Reply {
         self.headers
             .iter()
             .find_map(|(header, value)| (header == name).then_some(value.as_str()))
+    }
+
+    /// All values of a header, by its name in lower case.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let of = self.headers.iter().filter(|(header, _)| header == name);
+        of.map(|(_, value)| value.as_str()).collect()
     }
 
     #[track_caller]

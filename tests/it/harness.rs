@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -10,17 +11,24 @@ use palisade::{
     api::{self, Admin, AuthzenOptions, Decisions},
     authz::{OnPolicyError, Snapshot, SourceFile, Sources},
     pdp::Pdp,
-    server::{self, Bound, Listen, ServerError},
+    server::{self, Bound, Door, Keeper, Keeping, Listen, ServerError, TlsFiles},
     store::{Publisher, store},
     telemetry::{Check, InForce, Metrics, Status},
 };
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
+use tokio_rustls::rustls::ClientConfig;
 
-use crate::client::{Connection, JSON, Reply};
+use crate::{
+    certs::House,
+    client::{Connection, JSON, Reply},
+};
 
 /// Longest wait for anything; only a broken server takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often files of TLS and credentials are looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How to start a server; the default is the certification fixture and every default.
 pub(crate) struct Start {
@@ -32,6 +40,46 @@ pub(crate) struct Start {
     pub(crate) server_limits: server::Limits,
     pub(crate) on_error: OnPolicyError,
     pub(crate) listen: Vec<Listen>,
+    pub(crate) socket_mode: u32,
+    pub(crate) allow_uid: Vec<u32>,
+    /// Both listeners speak this TLS.
+    pub(crate) tls: Option<Tls>,
+    /// Files of credentials.
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) admin_credentials: Option<PathBuf>,
+}
+
+/// TLS of a server, and a client that gets on with it.
+pub(crate) struct Tls {
+    pub(crate) files: TlsFiles,
+    pub(crate) client: Arc<ClientConfig>,
+}
+
+impl Tls {
+    /// Whatever certificate the caller has, or none.
+    pub(crate) fn of(house: &House) -> Self {
+        Self {
+            files: TlsFiles {
+                cert: house.path("cert.pem"),
+                key: house.path("key.pem"),
+                client_ca: None,
+            },
+            client: house.authority.trusted_by_client(None),
+        }
+    }
+
+    /// Only callers for whom the house's authority of clients vouches.
+    pub(crate) fn mutual(house: &House) -> Self {
+        let own = house.clients.client();
+        let of = Self::of(house);
+        Self {
+            files: TlsFiles {
+                client_ca: Some(house.path("clients.pem")),
+                ..of.files
+            },
+            client: house.authority.trusted_by_client(Some(&own)),
+        }
+    }
 }
 
 impl Default for Start {
@@ -44,7 +92,31 @@ impl Default for Start {
             server_limits: server::Limits::default(),
             on_error: OnPolicyError::Deny,
             listen: vec![any_port()],
+            socket_mode: 0o660,
+            allow_uid: Vec::new(),
+            tls: None,
+            credentials: None,
+            admin_credentials: None,
         }
+    }
+}
+
+impl Start {
+    /// Of the decisions listener, and of the admin listener.
+    fn doors(&self, keeper: &mut Keeper) -> [Door; 2] {
+        let mut tls = |listener| {
+            let tls = self.tls.as_ref();
+            tls.map(|tls| keeper.tls(listener, &tls.files).unwrap())
+        };
+        let decisions = Door {
+            tls: tls("decisions"),
+            allow_uid: self.allow_uid.as_slice().into(),
+        };
+        let admin = Door {
+            tls: tls("admin"),
+            ..Door::default()
+        };
+        [decisions, admin]
     }
 }
 
@@ -57,7 +129,9 @@ pub(crate) struct Server {
     stop: watch::Sender<bool>,
     running: Vec<JoinHandle<Result<(), ServerError>>>,
     runtime: Runtime,
+    client: Option<Arc<ClientConfig>>,
     _publisher: Publisher,
+    _keeping: Keeping,
 }
 
 impl Server {
@@ -88,17 +162,33 @@ impl Server {
         }
         status.set_listener(Check::Ok);
         let pdp = Pdp::new(reader, Arc::clone(&metrics), start.on_error);
-        let decisions = Decisions::new(pdp.clone(), &start.authzen, start.limits);
-        let admin = Admin::new(pdp, metrics, Arc::clone(&status));
+        let mut decisions = Decisions::new(pdp.clone(), &start.authzen, start.limits);
+        let mut admin = Admin::new(pdp, Arc::clone(&metrics), Arc::clone(&status));
+        let mut keeper = Keeper::new(metrics, Arc::clone(&status));
+        if let Some(file) = &start.credentials {
+            decisions = decisions.demanding(keeper.credentials("decisions", file).unwrap());
+        }
+        if let Some(file) = &start.admin_credentials {
+            admin = admin.demanding(keeper.credentials("admin", file).unwrap());
+        }
+        let [door, admin_door] = start.doors(&mut keeper);
         let (stop, stopped) = watch::channel(false);
-        let bound = start.listen.iter().map(server::bind);
+        let listen = start.listen.iter();
+        let bound = listen.map(|it| server::bind(it, start.socket_mode));
         let bound: Vec<Bound> = bound.collect::<Result<_, _>>().unwrap();
-        let admin_bound = server::bind(&any_port()).unwrap();
+        let admin_bound = server::bind(&any_port(), 0).unwrap();
         let (address, admin_address) = (bound[0].address(), admin_bound.address());
         let limits = start.server_limits;
         let running = vec![
-            run(&runtime, bound, decisions, limits, stopped.clone()),
-            run(&runtime, vec![admin_bound], admin, limits, stopped),
+            run(&runtime, bound, door, decisions, limits, stopped.clone()),
+            run(
+                &runtime,
+                vec![admin_bound],
+                admin_door,
+                admin,
+                limits,
+                stopped,
+            ),
         ];
         Self {
             address,
@@ -108,7 +198,9 @@ impl Server {
             stop,
             running,
             runtime,
+            client: start.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
             _publisher: publisher,
+            _keeping: keeper.start(POLL_INTERVAL).unwrap(),
         }
     }
 
@@ -127,11 +219,19 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection::to(&self.address)
+        self.connection(&self.address)
     }
 
     pub(crate) fn connect_admin(&self) -> Connection {
-        Connection::to(&self.admin)
+        self.connection(&self.admin)
+    }
+
+    /// In the way the server was started with.
+    fn connection(&self, address: &str) -> Connection {
+        match &self.client {
+            Some(client) if !address.starts_with("unix:") => Connection::tls(address, client),
+            _ => Connection::to(address),
+        }
     }
 
     /// Posts JSON to the decisions listener.
@@ -161,11 +261,13 @@ impl Drop for Server {
 fn run<H: api::Handler>(
     runtime: &Runtime,
     bound: Vec<Bound>,
+    door: Door,
     handler: H,
     limits: server::Limits,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<Result<(), ServerError>> {
-    runtime.spawn(server::run(bound, Arc::new(handler), limits, stopped))
+    runtime
+        .spawn(async move { server::run(bound, &door, Arc::new(handler), limits, stopped).await })
 }
 
 pub(crate) fn any_port() -> Listen {

@@ -7,6 +7,7 @@ use std::{
 
 use palisade::authz::{SourceFile, Sources};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
@@ -149,6 +150,45 @@ fn a_reason_stays_on_its_line_whatever_the_caller_sends() {
     let reason = lines[0]["fields"]["reason"].as_str().unwrap();
     assert!(reason.starts_with("`subject`: `x 2026 WARN"), "{reason}");
     assert_eq!(reason.len(), 300);
+}
+
+#[test]
+fn a_caller_that_is_turned_away_is_told_and_what_it_presents_is_not() {
+    listen();
+    let token = "s3cret-0123456789abcdef";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    let digest = Sha256::digest(token);
+    let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let entry = format!("[[bearer]]\nname = \"pep\"\nsha256 = \"{sha256}\"\n");
+    std::fs::write(&file, entry).unwrap();
+    let server = Server::start(&Start {
+        credentials: Some(file),
+        ..Start::default()
+    });
+    let ask = |id: &str, token: &str| {
+        let token = format!("Bearer {token}");
+        let headers = [JSON, ("X-Request-ID", id), ("Authorization", &token)];
+        let body = json!({"subject": {"type": "x\ny", "id": ""}, "action": {"name": ""},
+            "resource": {"type": "", "id": ""}});
+        let body = body.to_string();
+        let path = "/access/v1/evaluation";
+        server
+            .connect()
+            .send("POST", path, &headers, body.as_bytes())
+            .status
+    };
+    assert_eq!(ask("turned-away", &format!("{token}-wrong")), 401);
+    let line = &lines("turned-away")[0];
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["fields"]["reason"], "the credentials are not valid");
+    assert_eq!(line["span"]["caller"], Value::Null);
+    assert!(!line.to_string().contains("s3cret"), "{line}");
+    // Whoever is let in is named in the lines about its request.
+    assert_eq!(ask("let-in", token), 200);
+    let line = &lines("let-in")[0];
+    assert_eq!(line["span"]["caller"], "pep");
+    assert!(!line.to_string().contains("s3cret"), "{line}");
 }
 
 #[test]

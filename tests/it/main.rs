@@ -1,6 +1,8 @@
 //! What callers see, checked on a real server in this process, at ports the system chooses.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod authzen;
@@ -10,6 +12,8 @@ mod bad_input;
 mod cedar;
 #[cfg(test)]
 mod certification;
+#[cfg(test)]
+mod certs;
 #[cfg(test)]
 mod client;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     api::reply::{self, Refusal, Reply},
     authz::{Finding, PolicyInfo, Revision, Severity, Snapshot},
-    telemetry::{Attempt, InForce, Reading},
+    telemetry::{Attempt, InForce, Kept, KeptKind, Reading},
 };
 
 /// `/v1/status`.
@@ -32,6 +32,7 @@ pub(super) fn status(reading: &Reading) -> Reply {
             .map(Arc::as_ref)
             .map(AttemptLine::of)
             .collect(),
+        access: reading.access.iter().map(AccessLine::of).collect(),
     };
     let reply = reply::json(StatusCode::OK, &body);
     match revision {
@@ -83,6 +84,7 @@ struct StatusPage<'a> {
     warnings: Vec<FindingLine<'a>>,
     /// Newest last.
     attempts: Vec<AttemptLine<'a>>,
+    access: Vec<AccessLine<'a>>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +129,46 @@ impl<'a> AttemptLine<'a> {
             result,
             reason,
             findings: attempt.findings.iter().map(FindingLine::of).collect(),
+        }
+    }
+}
+
+/// What a listener demands of its callers; digests of certificates and names, and no secret.
+#[derive(Serialize)]
+struct AccessLine<'a> {
+    listener: &'a str,
+    kind: &'a str,
+    files: &'a [String],
+    in_force: BTreeMap<&'a str, &'a [String]>,
+    loaded_at: String,
+    error: Option<AccessError<'a>>,
+}
+
+#[derive(Serialize)]
+struct AccessError<'a> {
+    at: String,
+    message: &'a str,
+}
+
+impl<'a> AccessLine<'a> {
+    fn of(kept: &'a Kept) -> Self {
+        let in_force: [(&str, &[String]); 2] = match &kept.kind {
+            KeptKind::Credentials { bearer, basic } => [("bearer", bearer), ("basic", basic)],
+            KeptKind::Tls {
+                certificates,
+                client_cas,
+            } => [("certificates", certificates), ("client_cas", client_cas)],
+        };
+        Self {
+            listener: kept.listener,
+            kind: kept.kind.as_str(),
+            files: &kept.files,
+            in_force: BTreeMap::from(in_force),
+            loaded_at: rfc3339(kept.loaded_at),
+            error: kept.error.as_ref().map(|(at, message)| AccessError {
+                at: rfc3339(*at),
+                message,
+            }),
         }
     }
 }

@@ -3,14 +3,17 @@
 use std::{fmt, str::FromStr};
 
 use hyper::{
-    StatusCode, Uri,
+    Request, StatusCode, Uri,
     body::Bytes,
-    header::{CACHE_CONTROL, HOST, HeaderMap, HeaderValue},
+    header::{CACHE_CONTROL, HOST, HeaderValue},
     http::uri::Authority,
 };
 use serde::Serialize;
 
-use crate::api::reply::{self, Code, Refusal, Reply};
+use crate::api::{
+    Peer,
+    reply::{self, Code, Refusal, Reply},
+};
 
 const WELL_KNOWN: &str = "/.well-known/authzen-configuration";
 /// The document changes only with the command line; an hour keeps a moved PDP findable.
@@ -100,10 +103,10 @@ impl Metadata {
         path == self.path
     }
 
-    pub(in crate::api) fn answer(&self, headers: &HeaderMap) -> Result<Reply, Refusal> {
+    pub(in crate::api) fn answer<B>(&self, request: &Request<B>) -> Result<Reply, Refusal> {
         let (body, cache) = match &self.body {
             Some(body) => (body.clone(), CACHE),
-            None => (of_host(headers)?, NO_CACHE),
+            None => (of_host(request)?, NO_CACHE),
         };
         let mut reply = reply::json_text(StatusCode::OK, body);
         reply.headers_mut().insert(CACHE_CONTROL, cache);
@@ -111,14 +114,20 @@ impl Metadata {
     }
 }
 
-/// The document of a PDP that was given no public URL: plain HTTP at the host the caller used.
-fn of_host(headers: &HeaderMap) -> Result<Bytes, Refusal> {
-    let authority = headers
+/// The document of a PDP that was given no public URL: the host the caller used, in its way.
+fn of_host<B>(request: &Request<B>) -> Result<Bytes, Refusal> {
+    let peer = request.extensions().get::<Peer>();
+    let scheme = match peer.is_some_and(|peer| peer.encrypted) {
+        true => "https",
+        false => "http",
+    };
+    let authority = request
+        .headers()
         .get(HOST)
         .and_then(|host| Authority::try_from(host.as_bytes()).ok())
         .filter(|authority| !authority.as_str().contains('@'))
         .ok_or_else(|| Refusal::bad(Code::InvalidHost, "the Host header names no host"))?;
-    document(&format!("http://{authority}")).map_err(|error| {
+    document(&format!("{scheme}://{authority}")).map_err(|error| {
         tracing::error!(%error, "could not write the metadata: {error}");
         Refusal::internal()
     })

@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A token bucket that counts what it holds back.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<Bucket>);
+pub struct Throttle(Mutex<Bucket>);
 
 #[derive(Debug)]
 struct Bucket {
@@ -24,7 +24,7 @@ struct Bucket {
 
 impl Throttle {
     /// Whether a line may be written now: how many were not since the last one, if so.
-    pub(super) fn take(&self, now: Instant) -> Option<u64> {
+    pub fn take(&self, now: Instant) -> Option<u64> {
         // Counters only: a panic elsewhere leaves nothing half done.
         let bucket = self.0.lock();
         bucket.unwrap_or_else(PoisonError::into_inner).take(now)

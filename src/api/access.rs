@@ -1,0 +1,148 @@
+//! Who may ask: what the server knows of a caller, and what the caller itself has to present.
+
+use std::{sync::Arc, time::Instant};
+
+use hyper::{
+    Request,
+    header::{AUTHORIZATION, HeaderMap},
+};
+use tracing::{Span, warn};
+
+use crate::telemetry::Throttle;
+
+use super::reply::Refusal;
+
+mod authorization;
+mod credentials;
+
+pub use credentials::{BadCredentials, CredentialSet, Credentials};
+
+/// What the server knows of whoever opened a connection. Every request on it has this as an
+/// extension; one that has none is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Whether the listener takes callers like this one.
+    pub admitted: bool,
+    /// Whether the connection is encrypted.
+    pub encrypted: bool,
+    /// SHA-256 of the certificate that it has shown to be its own.
+    pub certificate: Option<Arc<str>>,
+    /// The user it runs as, on a socket file.
+    pub uid: Option<u32>,
+}
+
+/// What a listener demands of each request.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    /// `None` demands no credentials.
+    credentials: Option<Arc<Credentials>>,
+    notices: Throttle,
+}
+
+impl Peer {
+    /// Somebody at the other end of a TCP connection.
+    pub fn unknown() -> Self {
+        Self {
+            admitted: true,
+            encrypted: false,
+            certificate: None,
+            uid: None,
+        }
+    }
+}
+
+impl Access {
+    /// Demands credentials from now on.
+    pub(super) fn demand(&mut self, credentials: Arc<Credentials>) {
+        self.credentials = Some(credentials);
+    }
+
+    /// Whether the connection is one that the listener takes.
+    pub(super) fn connection<B>(&self, request: &Request<B>, span: &Span) -> Result<(), Refusal> {
+        let peer = request.extensions().get::<Peer>();
+        if let Some(uid) = peer.and_then(|peer| peer.uid) {
+            span.record("uid", uid);
+        }
+        if let Some(certificate) = peer.and_then(|peer| peer.certificate.as_deref()) {
+            span.record("certificate", certificate);
+        }
+        if peer.is_some_and(|peer| peer.admitted) {
+            return Ok(());
+        }
+        self.notice(span, "this user may not connect here");
+        Err(Refusal::forbidden_peer())
+    }
+
+    /// Whether the request presents what it has to; if `open`, that is nothing. Takes the secret
+    /// out, so that nobody after us sees it.
+    pub(super) fn caller(
+        &self,
+        headers: &mut HeaderMap,
+        open: bool,
+        span: &Span,
+    ) -> Result<(), Refusal> {
+        for (name, value) in headers.iter_mut() {
+            if name == AUTHORIZATION {
+                value.set_sensitive(true);
+            }
+        }
+        let presented: Vec<_> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
+        headers.remove(AUTHORIZATION);
+        let Some(credentials) = self.credentials.as_ref().filter(|_| !open) else {
+            return Ok(());
+        };
+        let credentials = credentials.current();
+        let checked = match presented.as_slice() {
+            [] => Err(Denied::Missing),
+            [one] => authorization::check(&credentials, one.as_bytes()),
+            _ => Err(Denied::Several),
+        };
+        match checked {
+            Ok(name) => {
+                span.record("caller", name.as_ref());
+                Ok(())
+            }
+            Err(denied) => {
+                self.notice(span, denied.message());
+                let challenges = credentials.challenges(denied);
+                Err(Refusal::unauthorized(denied.message(), challenges))
+            }
+        }
+    }
+
+    /// Says in the log that somebody was turned away, and why; never what was presented.
+    fn notice(&self, span: &Span, reason: &'static str) {
+        if let Some(suppressed) = self.notices.take(Instant::now()) {
+            span.in_scope(|| warn!(reason, suppressed, "refused a caller: {reason}"));
+        }
+    }
+}
+
+/// Why what was presented is not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Denied {
+    Malformed,
+    Missing,
+    Scheme,
+    Several,
+    Short,
+    /// A token that is not one of ours.
+    Token,
+    /// An id and a secret that are not one of ours.
+    Wrong,
+}
+
+impl Denied {
+    /// For the caller's developer and for the log. Depends on what was presented alone, except
+    /// that it was wrong.
+    fn message(self) -> &'static str {
+        match self {
+            Self::Malformed => "the Authorization header is malformed",
+            Self::Missing => "credentials are missing",
+            Self::Scheme => "the Authorization header is neither Bearer nor Basic",
+            Self::Several => "there is more than one Authorization header",
+            Self::Short => "the secret is shorter than 16 bytes, which is never taken",
+            Self::Token | Self::Wrong => "the credentials are not valid",
+        }
+    }
+}

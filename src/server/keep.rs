@@ -1,0 +1,284 @@
+//! Keeps what the listeners demand equal to the files that say so: certificates, keys, credentials.
+//! Files that cannot be taken change nothing but what is told of them.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError, SyncSender},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::{
+    api::{CredentialSet, Credentials},
+    telemetry::{Kept, KeptKind, Metrics, Status},
+};
+
+use super::tls::{Material, Pem, Tls};
+
+mod files;
+
+use files::{digest, name, read, settled};
+
+/// The files that TLS is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Our certificate, and those between it and the root.
+    pub cert: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// The authorities of callers' certificates, if callers have to show one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Files that cannot be taken, and why; never quotes one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadFiles(String);
+
+/// Reads files, and reads them again.
+#[derive(Debug)]
+pub struct Keeper {
+    keeps: Vec<Keep>,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+}
+
+/// A keeper at work on a thread of its own, until this is dropped.
+#[derive(Debug)]
+pub struct Keeping {
+    /// `None` if there is nothing to keep.
+    running: Option<(SyncSender<()>, oneshot::Receiver<()>)>,
+}
+
+/// Files that are taken together or not at all.
+#[derive(Debug)]
+struct Keep {
+    listener: &'static str,
+    files: Vec<PathBuf>,
+    part: Part,
+    /// What was read last, taken or not: what is refused is refused once.
+    seen: Result<[u8; 32], BadFiles>,
+}
+
+/// What the files say.
+#[derive(Debug)]
+enum Part {
+    Credentials(Arc<Credentials>),
+    Tls(Arc<Tls>),
+}
+
+impl Keeper {
+    /// A keeper of nothing yet.
+    pub fn new(metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
+        Self {
+            keeps: Vec::new(),
+            metrics,
+            status,
+        }
+    }
+
+    /// The TLS of a listener, as new as its files from now on.
+    ///
+    /// # Errors
+    /// The files cannot be read, or do not fit together.
+    pub fn tls(&mut self, listener: &'static str, files: &TlsFiles) -> Result<Arc<Tls>, BadFiles> {
+        let all = [&files.cert, &files.key]
+            .into_iter()
+            .chain(&files.client_ca);
+        let files: Vec<PathBuf> = all.cloned().collect();
+        let texts = settled(&files)?;
+        let material = material(&files, &texts)?;
+        let shown = of_tls(&material);
+        let tls = Arc::new(Tls::new(listener, material, Arc::clone(&self.metrics)));
+        let part = Part::Tls(Arc::clone(&tls));
+        self.keep(listener, files, &texts, part, shown);
+        Ok(tls)
+    }
+
+    /// The credentials of a listener, as new as their file from now on.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is none of credentials.
+    pub fn credentials(
+        &mut self,
+        listener: &'static str,
+        file: &Path,
+    ) -> Result<Arc<Credentials>, BadFiles> {
+        let files = vec![file.to_owned()];
+        let texts = settled(&files)?;
+        let set = set(&files, &texts)?;
+        let shown = of_set(&set);
+        let credentials = Arc::new(Credentials::new(set));
+        let part = Part::Credentials(Arc::clone(&credentials));
+        self.keep(listener, files, &texts, part, shown);
+        Ok(credentials)
+    }
+
+    fn keep(
+        &mut self,
+        listener: &'static str,
+        files: Vec<PathBuf>,
+        texts: &[Vec<u8>],
+        part: Part,
+        shown: KeptKind,
+    ) {
+        let keep = Keep {
+            listener,
+            files,
+            part,
+            seen: Ok(digest(texts)),
+        };
+        keep.took(shown, &self.metrics, &self.status);
+        self.keeps.push(keep);
+    }
+
+    /// Keeps looking, on a thread of its own: reading blocks.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn start(mut self, poll_interval: Duration) -> io::Result<Keeping> {
+        if self.keeps.is_empty() {
+            return Ok(Keeping { running: None });
+        }
+        let (stop, stopped) = mpsc::sync_channel::<()>(1);
+        let (end, ended) = oneshot::channel();
+        let thread = thread::Builder::new().name("access".to_owned());
+        thread.spawn(move || {
+            // Dropped when the loop ends, also by a panic: `Keeping::ended` sees it.
+            let _end: oneshot::Sender<()> = end;
+            while stopped.recv_timeout(poll_interval) == Err(RecvTimeoutError::Timeout) {
+                for keep in &mut self.keeps {
+                    keep.look(&self.metrics, &self.status);
+                }
+            }
+        })?;
+        Ok(Keeping {
+            running: Some((stop, ended)),
+        })
+    }
+}
+
+impl Keeping {
+    /// Waits for the loop to end, which it does only by a fault.
+    pub async fn ended(&mut self) {
+        match &mut self.running {
+            // Nothing is ever sent: the sender is dropped when the thread ends.
+            Some((_, ended)) => drop(ended.await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Keep {
+    /// Takes what is new, all of it or nothing.
+    fn look(&mut self, metrics: &Metrics, status: &Status) {
+        let is_old = read(&self.files).map(|texts| digest(&texts)) == self.seen;
+        if is_old {
+            return;
+        }
+        let texts = settled(&self.files);
+        let seen = texts.as_ref().map(|it| digest(it)).map_err(Clone::clone);
+        if seen == self.seen {
+            return;
+        }
+        self.seen = seen;
+        match texts.and_then(|texts| self.part.take(&self.files, &texts)) {
+            Ok(shown) => self.took(shown, metrics, status),
+            Err(error) => self.refused(&error, metrics, status),
+        }
+    }
+
+    fn took(&self, shown: KeptKind, metrics: &Metrics, status: &Status) {
+        let (listener, kind) = (self.listener, shown.as_str());
+        metrics.access_stale(listener, kind, false);
+        status.keeps(Kept {
+            listener,
+            files: self.files.iter().map(|it| name(it)).collect(),
+            kind: shown,
+            loaded_at: SystemTime::now(),
+            error: None,
+        });
+        info!(listener, kind, "took the {kind} of the {listener} listener");
+    }
+
+    fn refused(&self, error: &BadFiles, metrics: &Metrics, status: &Status) {
+        let (listener, kind) = (self.listener, self.part.kind());
+        metrics.access_stale(listener, kind, true);
+        status.refused(listener, kind, SystemTime::now(), error.to_string());
+        error!(
+            listener,
+            kind, "refused the {kind} of the {listener} listener, the last good ones stay: {error}"
+        );
+    }
+}
+
+impl Part {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Credentials(_) => KeptKind::CREDENTIALS,
+            Self::Tls(_) => KeptKind::TLS,
+        }
+    }
+
+    /// Puts what was read in force.
+    fn take(&self, files: &[PathBuf], texts: &[Vec<u8>]) -> Result<KeptKind, BadFiles> {
+        match self {
+            Self::Credentials(credentials) => {
+                let set = set(files, texts)?;
+                let shown = of_set(&set);
+                credentials.replace(set);
+                Ok(shown)
+            }
+            Self::Tls(tls) => {
+                let material = material(files, texts)?;
+                let shown = of_tls(&material);
+                tls.replace(material);
+                Ok(shown)
+            }
+        }
+    }
+}
+
+fn of_set(set: &CredentialSet) -> KeptKind {
+    KeptKind::Credentials {
+        bearer: set.bearers().map(ToOwned::to_owned).collect(),
+        basic: set.basics().map(ToOwned::to_owned).collect(),
+    }
+}
+
+fn of_tls(material: &Material) -> KeptKind {
+    KeptKind::Tls {
+        certificates: material.certificates.clone(),
+        client_cas: material.client_cas.clone(),
+    }
+}
+
+fn set(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<CredentialSet, BadFiles> {
+    let text = texts.first().map_or(&[][..], Vec::as_slice);
+    CredentialSet::parse(text).map_err(|error| {
+        let file = files.first().map(|it| name(it)).unwrap_or_default();
+        BadFiles(format!("`{file}`: {error}"))
+    })
+}
+
+/// Certificate, key and maybe authorities, in this order.
+fn material(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<Material, BadFiles> {
+    let names: Vec<String> = files.iter().map(|it| name(it)).collect();
+    let pems: Vec<Pem<'_>> = names
+        .iter()
+        .zip(texts)
+        .map(|(name, bytes)| Pem { name, bytes })
+        .collect();
+    match pems.as_slice() {
+        [cert, key, client_ca @ ..] => Material::parse(*cert, *key, client_ca.first().copied())
+            .map_err(|error| BadFiles(error.to_string())),
+        _ => Err(BadFiles("a certificate needs its key".to_owned())),
+    }
+}

@@ -1,0 +1,59 @@
+//! What listeners demand of their callers, as files say: nothing of it is secret.
+
+use std::time::SystemTime;
+
+/// What was last taken from the files of a listener, and what is wrong with them since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Whose they are.
+    pub listener: &'static str,
+    /// The names of the files.
+    pub files: Vec<String>,
+    /// What is in force.
+    pub kind: KeptKind,
+    /// Since when.
+    pub loaded_at: SystemTime,
+    /// When, and why, what is in the files was not taken; `None` if it is what is in force.
+    pub error: Option<(SystemTime, String)>,
+}
+
+/// What is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptKind {
+    /// Names of those who may ask.
+    Credentials {
+        /// By a token.
+        bearer: Vec<String>,
+        /// By an id and a secret.
+        basic: Vec<String>,
+    },
+    /// SHA-256 digests of certificates, in hexadecimal.
+    Tls {
+        /// Those that we show, our own first.
+        certificates: Vec<String>,
+        /// The authorities whose certificates callers may show.
+        client_cas: Vec<String>,
+    },
+}
+
+impl KeptKind {
+    /// How credentials are called in logs and metrics.
+    pub const CREDENTIALS: &'static str = "credentials";
+    /// How TLS is called in logs and metrics.
+    pub const TLS: &'static str = "tls";
+
+    /// The name in logs and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => Self::CREDENTIALS,
+            Self::Tls { .. } => Self::TLS,
+        }
+    }
+}
+
+impl Kept {
+    /// Whether this is about the same files.
+    pub(super) fn is_of(&self, listener: &str, kind: &str) -> bool {
+        self.listener == listener && self.kind.as_str() == kind
+    }
+}
