@@ -1,12 +1,20 @@
 //! The published AuthZEN cases: the certification scenario and the conformance suite.
 
+use std::fs;
+
 use palisade::api::{AuthzenOptions, BatchDefaults};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{
-    client::Reply,
-    harness::{Server, Start, read_fixture},
+    certs::House,
+    client::{JSON, Reply},
+    harness::{Server, Start, Tls, read_fixture},
 };
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const AUTHORIZATION: &str = "Bearer 0123456789abcdef0123456789abcdef";
+const REQUEST_ID: &str = "bfe9eb29-ab87-4ca3-be83-a1d5d8305716";
 
 /// The case that needs the suite's reading of defaults; the standard says otherwise.
 const MERGING: &str = "authzen-pdp-evaluations-batch-with-default-value-merging";
@@ -83,13 +91,13 @@ fn check_results(name: &str, case: &Value, json: &Value, expected: &Value) {
 }
 
 /// Follows the pages of a search to the end; everything expected is on one of them.
-fn follow(server: &Server, name: &str, case: &Value) {
+fn follow(client: &Client, name: &str, case: &Value) {
     let path = case["endpoint"].as_str().unwrap();
     let mut request = case["request"].clone();
     let limit = request["page"]["limit"].as_u64().unwrap() as usize;
     let mut all = Vec::new();
     loop {
-        let json = server.post(path, &request).json();
+        let json = client.post(path, &request).json();
         let results = json["results"].as_array().unwrap();
         assert!(results.len() <= limit, "{name}: {json}");
         all.extend(results.iter().cloned());
@@ -104,24 +112,89 @@ fn follow(server: &Server, name: &str, case: &Value) {
 }
 
 /// The token that the first page of this search gives.
-fn token_of(server: &Server, case: &Value) -> Value {
+fn token_of(client: &Client, case: &Value) -> Value {
     let mut first = case["request"].clone();
     first["page"] = json!({ "limit": 1 });
-    let reply = server.post(case["endpoint"].as_str().unwrap(), &first);
+    let reply = client.post(case["endpoint"].as_str().unwrap(), &first);
     reply.json()["page"]["next_token"].clone()
 }
 
+/// How the cases are sent.
+#[derive(Clone, Copy)]
+enum Over {
+    Http,
+    Tls,
+}
+
+/// A caller with a token, and the server it asks.
+struct Client {
+    server: Server,
+    _house: House,
+}
+
+impl Client {
+    fn over(transport: Over, batch_defaults: BatchDefaults) -> Self {
+        let house = House::new();
+        let credentials = house.folder.path().join("credentials.toml");
+        let digest: String = Sha256::digest(TOKEN)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let entry = format!("[[bearer]]\nname = \"suite\"\nsha256 = \"{digest}\"\n");
+        fs::write(&credentials, entry).unwrap();
+        let server = Server::start(&Start {
+            authzen: AuthzenOptions {
+                batch_defaults,
+                ..AuthzenOptions::default()
+            },
+            tls: match transport {
+                Over::Http => None,
+                Over::Tls => Some(Tls::of(&house)),
+            },
+            credentials: Some(credentials),
+            ..Start::default()
+        });
+        Self {
+            server,
+            _house: house,
+        }
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, &[JSON, right()], &body.to_string())
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut connection = self.server.connect();
+        connection.send(method, path, headers, body.as_bytes())
+    }
+}
+
+/// The credentials of the suite.
+fn right() -> (&'static str, &'static str) {
+    ("Authorization", AUTHORIZATION)
+}
+
 #[test]
-fn the_certification_cases_pass() {
-    let server = Server::start(&Start::default());
+fn the_certification_cases_pass_over_http() {
+    certify(Over::Http);
+}
+
+#[test]
+fn the_certification_cases_pass_over_tls() {
+    certify(Over::Tls);
+}
+
+fn certify(transport: Over) {
+    let client = Client::over(transport, BatchDefaults::Strict);
     let mut count = 0;
     for case in cases("certification-cases.json") {
         let name = case["id"].as_str().unwrap();
         let mut request = case["request"].clone();
         if request["page"].get("token").is_some() {
-            request["page"]["token"] = token_of(&server, &case);
+            request["page"]["token"] = token_of(&client, &case);
         }
-        let reply = server.post(case["endpoint"].as_str().unwrap(), &request);
+        let reply = client.post(case["endpoint"].as_str().unwrap(), &request);
         assert_eq!(
             Value::from(reply.status),
             case["status"],
@@ -134,31 +207,35 @@ fn the_certification_cases_pass() {
 }
 
 #[test]
-fn the_conformance_suite_passes_with_its_reading_of_defaults() {
-    assert_eq!(run_suite(BatchDefaults::FillIdentifiers, |_| true), 125);
+fn the_conformance_suite_passes_with_its_reading_of_defaults_over_http() {
+    let rule = BatchDefaults::FillIdentifiers;
+    assert_eq!(run_suite(Over::Http, rule, |_| true), 127);
+}
+
+#[test]
+fn the_conformance_suite_passes_with_its_reading_of_defaults_over_tls() {
+    let rule = BatchDefaults::FillIdentifiers;
+    assert_eq!(run_suite(Over::Tls, rule, |_| true), 127);
 }
 
 #[test]
 fn the_conformance_suite_passes_but_for_one_case_with_the_standards_reading() {
-    assert_eq!(
-        run_suite(BatchDefaults::Strict, |name| name != MERGING),
-        124
-    );
+    for transport in [Over::Http, Over::Tls] {
+        let passed = run_suite(transport, BatchDefaults::Strict, |name| name != MERGING);
+        assert_eq!(passed, 126);
+    }
 }
 
-fn run_suite(batch_defaults: BatchDefaults, wanted: impl Fn(&str) -> bool) -> usize {
-    let server = Server::start(&Start {
-        authzen: AuthzenOptions {
-            batch_defaults,
-            ..AuthzenOptions::default()
-        },
-        ..Start::default()
-    });
+fn run_suite(
+    transport: Over,
+    batch_defaults: BatchDefaults,
+    wanted: impl Fn(&str) -> bool,
+) -> usize {
+    let client = Client::over(transport, batch_defaults);
     let mut count = 0;
     for case in cases("conformance-cases.json") {
         let name = case["name"].as_str().unwrap();
-        // Two cases are about credentials, which this listener does not ask for.
-        if case.get("auth").is_some() || !wanted(name) {
+        if !wanted(name) {
             continue;
         }
         let body = match case.get("raw_body") {
@@ -166,25 +243,29 @@ fn run_suite(batch_defaults: BatchDefaults, wanted: impl Fn(&str) -> bool) -> us
             None => case["request"].to_string(),
         };
         let mut headers = vec![("Content-Type", case["content_type"].as_str().unwrap())];
+        match case["auth"].as_str() {
+            None => headers.push(right()),
+            Some("missing") => {}
+            Some(_) => headers.push(("Authorization", "Bearer of-somebody-else-altogether")),
+        }
         if case.get("x_request_id").is_some() {
-            headers.push(("X-Request-ID", "bfe9eb29-ab87-4ca3-be83-a1d5d8305716"));
+            headers.push(("X-Request-ID", REQUEST_ID));
         }
         let (method, path) = (&case["method"], &case["endpoint"]);
-        let send = || {
-            let (method, path) = (method.as_str().unwrap(), path.as_str().unwrap());
-            server
-                .connect()
-                .send(method, path, &headers, body.as_bytes())
-        };
+        let (method, path) = (method.as_str().unwrap(), path.as_str().unwrap());
+        let send = || client.send(method, path, &headers, &body);
         let reply = send();
         let accepted = case["accept_status"].as_array().unwrap();
         assert!(accepted.contains(&reply.status.into()), "{name}: {reply:?}");
         check(name, &reply, &case);
+        if case.get("auth").is_some() {
+            assert!(reply.header("www-authenticate").is_some(), "{name}");
+        }
         if case.get("paginate").is_some() {
-            follow(&server, name, &case);
+            follow(&client, name, &case);
         }
         if case.get("x_request_id").is_some() {
-            assert_eq!(reply.header("x-request-id"), Some(headers[1].1), "{name}");
+            assert_eq!(reply.header("x-request-id"), Some(REQUEST_ID), "{name}");
         }
         for _ in 1..case["repeat"].as_u64().unwrap_or(1) {
             assert_eq!(send().body, reply.body, "{name}");
