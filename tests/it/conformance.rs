@@ -19,7 +19,7 @@ const REQUEST_ID: &str = "bfe9eb29-ab87-4ca3-be83-a1d5d8305716";
 /// The case that needs the suite's reading of defaults; the standard says otherwise.
 const MERGING: &str = "authzen-pdp-evaluations-batch-with-default-value-merging";
 
-fn cases(file: &str) -> Vec<Value> {
+pub(crate) fn cases(file: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(&read_fixture(file)).unwrap();
     all["cases"].as_array().unwrap().clone()
 }

@@ -19,6 +19,8 @@ mod client;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod corpora;
 #[cfg(test)]
 mod harness;

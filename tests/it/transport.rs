@@ -105,9 +105,12 @@ fn the_contract_names_every_endpoint() {
     let server = Server::start(&Start::default());
     let contract = server.get("/openapi.json").json();
     assert_eq!(contract["openapi"], "3.1.0");
-    let paths = contract["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 9);
-    for (path, methods) in paths {
+    let paths = contract["paths"].as_object().unwrap().iter();
+    // Those of the admin listener name it.
+    let ours = paths.filter(|(_, item)| item.get("servers").is_none());
+    let ours: Vec<_> = ours.collect();
+    assert_eq!(ours.len(), 9);
+    for (path, methods) in ours {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
             let reply = server.connect().send(&method, path, &[], b"");
