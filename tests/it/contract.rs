@@ -93,7 +93,7 @@ fn questions() -> Vec<(&'static str, Value)> {
                 "evaluations": [{ "resource": record }, {}, { "resource": record, "context": explain }] }),
         ),
         ("/access/v1/evaluations", whole.clone()),
-        ("/access/v1/search/subject", whole.clone()),
+        ("/access/v1/search/subject", whole),
         ("/access/v1/search/resource", explained.clone()),
         ("/access/v1/search/action", explained),
         (
