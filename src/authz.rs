@@ -34,6 +34,7 @@ pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
 pub use matrix::{Expected, Line, Matrix};
+pub use nesting::EVALUATION_STACK_BYTES;
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};
 pub use sources::{Revision, SourceFile, Sources};

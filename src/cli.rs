@@ -3,13 +3,15 @@
 use std::{
     fmt,
     io::{self, Write},
+    panic::resume_unwind,
     process::ExitCode,
+    thread,
 };
 
 use clap::{Parser, Subcommand};
 
 use crate::{
-    authz::{Finding, Rejection, Snapshot},
+    authz::{EVALUATION_STACK_BYTES, Finding, Rejection, Snapshot},
     config::{ConfigError, SourceArgs, SourceChoice},
     source::{EditionError, Selection, SourceSpec},
 };
@@ -93,14 +95,23 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let done = match cli.command {
-        Command::Check(check) => check.run(),
-        Command::Decide(decide) => decide.run(),
-        Command::Health(health) => health.run(),
-        Command::Matrix(matrix) => matrix.run(),
-        Command::Serve(serve) => serve.run(),
+    let run = || {
+        let done = match cli.command {
+            Command::Check(check) => check.run(),
+            Command::Decide(decide) => decide.run(),
+            Command::Health(health) => health.run(),
+            Command::Matrix(matrix) => matrix.run(),
+            Command::Serve(serve) => serve.run(),
+        };
+        done.unwrap_or_else(|failure| failure.tell())
     };
-    done.unwrap_or_else(|failure| failure.tell()).into()
+    // Commands decide, and the stack of the first thread is what the shell's limits make it.
+    let thread = thread::Builder::new().stack_size(EVALUATION_STACK_BYTES);
+    let exit = match thread.spawn(run) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Err(error) => Failure::runtime(format_args!("no thread could be made: {error}")).tell(),
+    };
+    exit.into()
 }
 
 impl From<Exit> for ExitCode {

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
-    authz::OnPolicyError,
+    authz::{EVALUATION_STACK_BYTES, OnPolicyError},
     config::{self, Address, BatchDefaults, ListenerName, PolicyErrorRule, ServeArgs},
     pdp::Pdp,
     server::{self, Bound, Limits, Listen, ServerError},
@@ -23,10 +23,6 @@ use crate::{
 };
 
 use super::{Exit, Failure, spec};
-
-/// The evaluator recurses with the nesting of what it is given, which is bounded; this is room
-/// for the bound.
-const WORKER_STACK_BYTES: usize = 8 << 20;
 
 /// Answer questions over local HTTP, with policies that stay in force as their files change
 ///
@@ -68,7 +64,7 @@ fn runtime(config: &config::Serve) -> Result<Runtime, Failure> {
     builder
         .enable_all()
         .thread_name("palisade")
-        .thread_stack_size(WORKER_STACK_BYTES)
+        .thread_stack_size(EVALUATION_STACK_BYTES)
         .build()
         .map_err(Failure::runtime)
 }

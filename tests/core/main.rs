@@ -15,4 +15,6 @@ mod policy_names;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod stack;
+#[cfg(test)]
 mod stored_data;
