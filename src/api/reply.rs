@@ -45,6 +45,15 @@ pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Reply {
     }
 }
 
+/// The answer to `OPTIONS *`: the methods that some endpoint takes.
+pub(super) fn whole_server() -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
+    reply.headers_mut().insert(ALLOW, methods);
+    reply
+}
+
 /// The answer, saying which revision it comes from.
 pub(super) fn of_revision(mut reply: Reply, revision: &Revision) -> Reply {
     if let Ok(value) = HeaderValue::from_str(revision.as_str()) {
@@ -68,6 +77,7 @@ pub(super) enum Code {
     InvalidHost,
     InvalidJson,
     InvalidRequest,
+    InvalidTarget,
     MethodNotAllowed,
     NoSnapshot,
     NotFound,
@@ -76,7 +86,7 @@ pub(super) enum Code {
 
 impl Code {
     /// Every code, as `openapi.json` lists them.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::BatchTooLarge,
         Self::BodyTimeout,
         Self::BodyTooLarge,
@@ -88,6 +98,7 @@ impl Code {
         Self::InvalidHost,
         Self::InvalidJson,
         Self::InvalidRequest,
+        Self::InvalidTarget,
         Self::MethodNotAllowed,
         Self::NoSnapshot,
         Self::NotFound,
@@ -108,6 +119,7 @@ impl Code {
             Self::InvalidHost => "invalid_host",
             Self::InvalidJson => "invalid_json",
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidTarget => "invalid_target",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NoSnapshot => "no_snapshot",
             Self::NotFound => "not_found",
@@ -156,6 +168,16 @@ impl Refusal {
     /// 400: nobody knows whom the request is for, so nothing more is read from the connection.
     pub(super) fn host(message: &'static str) -> Self {
         Self::bad(Code::InvalidHost, message).closing()
+    }
+
+    /// 400: the target is none of ours in a way that says the caller takes us for something else.
+    pub(super) fn target(message: &'static str) -> Self {
+        Self::bad(Code::InvalidTarget, message).closing()
+    }
+
+    /// 400: where the body ends is not said clearly.
+    pub(super) fn framing(message: &'static str) -> Self {
+        Self::bad(Code::InvalidRequest, message).closing()
     }
 
     /// 404.
