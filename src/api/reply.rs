@@ -143,7 +143,7 @@ impl Refusal {
         Self {
             status,
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             header: None,
         }
     }
@@ -261,6 +261,22 @@ impl Refusal {
         }
         reply
     }
+}
+
+/// Longest message: some quote what the caller sent, which knows it already.
+const MAX_MESSAGE_BYTES: usize = 1_000;
+
+fn shortened(mut message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() > MAX_MESSAGE_BYTES {
+        let mut end = MAX_MESSAGE_BYTES;
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = message.to_mut();
+        text.truncate(end);
+        text.push('…');
+    }
+    message
 }
 
 #[derive(Serialize)]

@@ -200,7 +200,7 @@ fn read<'f>(
             .map_err(|error| (Kind::Parse, error.message))
             .and_then(|json| {
                 engine::parse_entity(json.to_value(), schema.map(|schema| &schema.cedar))
-                    .map_err(|message| (Kind::Entities, message))
+                    .map_err(|why| (Kind::Entities, json.no_long().map_or(why, str::to_owned)))
             });
         match parsed {
             Ok(entity) => entries.push(Entry {
