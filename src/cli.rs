@@ -82,29 +82,6 @@ enum Command {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are errors to clap, but not to whoever asked for them.
-            let _ = error.print();
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Ok
-            };
-            return exit.into();
-        }
-    };
-    let run = || {
-        let done = match cli.command {
-            Command::Check(check) => check.run(),
-            Command::Decide(decide) => decide.run(),
-            Command::Health(health) => health.run(),
-            Command::Matrix(matrix) => matrix.run(),
-            Command::Serve(serve) => serve.run(),
-        };
-        done.unwrap_or_else(|failure| failure.tell())
-    };
     // Commands decide, and the stack of the first thread is what the shell's limits make it.
     let thread = thread::Builder::new().stack_size(EVALUATION_STACK_BYTES);
     let exit = match thread.spawn(run) {
@@ -112,6 +89,29 @@ pub fn main() -> ExitCode {
         Err(error) => Failure::runtime(format_args!("no thread could be made: {error}")).tell(),
     };
     exit.into()
+}
+
+fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap, but not to whoever asked for them.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+        }
+    };
+    let done = match cli.command {
+        Command::Check(check) => check.run(),
+        Command::Decide(decide) => decide.run(),
+        Command::Health(health) => health.run(),
+        Command::Matrix(matrix) => matrix.run(),
+        Command::Serve(serve) => serve.run(),
+    };
+    done.unwrap_or_else(|failure| failure.tell())
 }
 
 impl From<Exit> for ExitCode {

@@ -263,20 +263,17 @@ impl Refusal {
     }
 }
 
-/// Longest message: some quote what the caller sent, which knows it already.
-const MAX_MESSAGE_BYTES: usize = 1_000;
+/// How much of a long message stands at either end: some quote what the caller sent, who knows it.
+const SHOWN_BYTES: usize = 500;
 
-fn shortened(mut message: Cow<'static, str>) -> Cow<'static, str> {
-    if message.len() > MAX_MESSAGE_BYTES {
-        let mut end = MAX_MESSAGE_BYTES;
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        let text = message.to_mut();
-        text.truncate(end);
-        text.push('…');
+fn shortened(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() <= 2 * SHOWN_BYTES {
+        return message;
     }
-    message
+    let head = message.floor_char_boundary(SHOWN_BYTES);
+    let tail = message.ceil_char_boundary(message.len() - SHOWN_BYTES);
+    let (head, (_, tail)) = (message.split_at(head).0, message.split_at(tail));
+    format!("{head}…{tail}").into()
 }
 
 #[derive(Serialize)]

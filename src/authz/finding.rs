@@ -89,6 +89,16 @@ impl Place {
     }
 }
 
+/// A message without the middle of what it quotes, if that is long.
+fn shortened(message: String) -> String {
+    if message.len() <= 2 * SHOWN_BYTES {
+        return message;
+    }
+    let (head, rest) = message.split_at(boundary(&message, SHOWN_BYTES));
+    let (_, tail) = rest.split_at(boundary(rest, rest.len().saturating_sub(SHOWN_BYTES)));
+    format!("{head}…{tail}")
+}
+
 /// The first place at or after `offset` where a text can be split; its end at the latest.
 fn boundary(text: &str, offset: usize) -> usize {
     let mut offset = offset.min(text.len());
@@ -125,7 +135,7 @@ impl Finding {
             severity: Severity::Error,
             file: file.into(),
             place: None,
-            message: message.into(),
+            message: shortened(message.into()),
             label: None,
             help: None,
         }

@@ -14,7 +14,7 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    pub(crate) headers: String,
+
     pub(crate) body: String,
 }
 
@@ -67,12 +67,13 @@ impl Connection {
             headers.push_str(&line.to_ascii_lowercase());
             headers.push('\n');
         }
-        let length = headers.lines().find_map(|it| it.strip_prefix("content-length: "));
+        let length = headers
+            .lines()
+            .find_map(|it| it.strip_prefix("content-length: "));
         let mut body = vec![0; length.map_or(0, |it| it.parse().unwrap())];
         self.0.read_exact(&mut body).ok()?;
         Some(Reply {
             status,
-            headers,
             body: String::from_utf8(body).unwrap(),
         })
     }

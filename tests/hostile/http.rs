@@ -44,6 +44,7 @@ fn line(line: &str) -> Vec<u8> {
     format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes()
 }
 
+#[rustfmt::skip]
 fn targets() -> Vec<Row> {
     let twice = |text: &str| [text.as_bytes(), good().as_bytes()].concat();
     let connect = "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n";
@@ -71,6 +72,7 @@ fn targets() -> Vec<Row> {
     ]
 }
 
+#[rustfmt::skip]
 fn framings() -> Vec<Row> {
     const TE: &str = "Transfer-Encoding: chunked\r\n";
     let length = question("ann").len();
@@ -112,11 +114,16 @@ fn framings() -> Vec<Row> {
     ]
 }
 
+#[rustfmt::skip]
 fn heads() -> Vec<Row> {
     let with = |lines: &str| with_host(&format!("Host: x\r\n{lines}"));
     let version = |version: &str| good().replace("HTTP/1.1", version).into_bytes();
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
-    let hello = [b"\x16\x03\x01\0\xc8\x01\0\0\xc4\x03\x03".as_slice(), &[0x5a; 200]].concat();
+    let hello = [
+        b"\x16\x03\x01\0\xc8\x01\0\0\xc4\x03\x03".as_slice(),
+        &[0x5a; 200],
+    ]
+    .concat();
     vec![
         ("five at once", good().repeat(5).into(), &[200; 5], Open),
         ("a bad one among good ones", format!("{}{HEAD}Content-Length: 1\r\n\r\n{{{}", good(), good()).into(), &[200, 400, 200], Open),
@@ -152,7 +159,9 @@ fn unsound_requests_have_one_answer_at_most() {
         let mut connection = served.connect();
         connection.write(&bytes);
         for (n, status) in statuses.iter().enumerate() {
-            let reply = connection.read().unwrap_or_else(|| panic!("{name}: no answer {n}"));
+            let reply = connection
+                .read()
+                .unwrap_or_else(|| panic!("{name}: no answer {n}"));
             assert_eq!(reply.status, *status, "{name}, answer {n}: {}", reply.body);
         }
         match then {
@@ -173,7 +182,10 @@ fn a_body_that_never_comes_ends_with_its_connection() {
     let house = House::new();
     let mut served = house.serve().unwrap();
     for (name, lines) in [
-        ("chunk of 2^64-1 bytes", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{"),
+        (
+            "chunk of 2^64-1 bytes",
+            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{",
+        ),
         ("half a body", "Content-Length: 100\r\n\r\n{"),
         ("half a head", "Content-Le"),
     ] {

@@ -10,8 +10,6 @@ mod client;
 #[cfg(test)]
 mod deciding;
 #[cfg(test)]
-mod entities;
-#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod palisade;

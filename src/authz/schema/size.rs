@@ -95,7 +95,7 @@ fn qualified(namespace: &str, name: &str) -> String {
 struct Written {
     depth: usize,
     types: usize,
-    /// Common types named in it, and how deep.
+    /// Common types named in it, and how many types each stands in.
     names: Vec<(usize, usize)>,
 }
 
@@ -117,7 +117,7 @@ impl Written {
             for key in ["name", "type"] {
                 let name = json.get(key).and_then(Value::as_str);
                 let named = name.and_then(|name| common.find(namespace, name));
-                written.names.extend(named.map(|it| (it, depth)));
+                written.names.extend(named.map(|it| (it, depth - 1)));
             }
         }
         written
