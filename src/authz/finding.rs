@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 /// How many problems of one file or one step are told; the rest is counted. Nobody mends more at
 /// once, and a broken file can have millions.
-const MAX_TOLD: usize = 100;
+pub(super) const MAX_TOLD: usize = 100;
 
 /// How many findings a rejection has: it is kept for the status page, with those before it.
 const MAX_IN_ALL: usize = 1_000;

@@ -2,17 +2,16 @@
 
 use std::{collections::HashMap, str::FromStr};
 
-use cedar_policy::{
-    Effect, Policy, PolicyId, PolicySet, SlotId, Template, ValidationMode, Validator,
-};
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, SlotId, Template};
 use serde_json::value::RawValue;
 
 use super::{
     Finding, Json, Kind, PolicyInfo, SourceFile, Sources, engine, finding,
     nesting::{self, MAX_POLICIES, Syntax},
-    schema::SchemaModel,
     text::{self, Lines},
 };
+
+mod validation;
 
 /// How deep a `links.json` may nest: a list of objects that hold objects, with room.
 const MAX_LINKS_DEPTH: usize = 8;
@@ -107,42 +106,6 @@ impl Policies {
             }
         }
         policies
-    }
-
-    /// Validates strictly against the schema.
-    pub(super) fn validate(
-        &self,
-        sources: &Sources,
-        schema: &SchemaModel,
-        findings: &mut Vec<Finding>,
-    ) {
-        let validator = Validator::new(schema.cedar.clone());
-        let result = validator.validate(&self.set, ValidationMode::Strict);
-        findings.extend(finding::told(result.validation_errors(), |error| {
-            self.finding(sources, error.policy_id(), error)
-        }));
-        findings.extend(finding::told(result.validation_warnings(), |warning| {
-            self.finding(sources, warning.policy_id(), warning)
-                .warning()
-        }));
-    }
-
-    fn finding(&self, sources: &Sources, id: &PolicyId, error: &dyn miette::Diagnostic) -> Finding {
-        let template = || self.set.policy(id)?.template_id().cloned();
-        let origin = self
-            .origins
-            .get(id)
-            .or_else(|| self.origins.get(&template()?));
-        let file = origin.and_then(|origin| sources.policies.get(origin.file));
-        let (Some(origin), Some(file)) = (origin, file) else {
-            return Finding::error(Kind::Validate, String::new(), error.to_string());
-        };
-        let text = text::utf8(file).unwrap_or_default();
-        let finding = text::diagnostic(Kind::Validate, file, text, error);
-        match (&finding.place, origin.span) {
-            (None, Some((start, end))) => finding.at(text, start, end - start),
-            _ => finding,
-        }
     }
 
     fn add(

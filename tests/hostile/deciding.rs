@@ -110,20 +110,18 @@ fn a_deep_forbid_forbids_whatever_stack_the_shell_gives() {
 }
 
 #[test]
-fn a_deep_manifest_is_refused() {
+fn a_deep_or_long_manifest_is_refused() {
     let house = House::new();
     for (text, says) in [
         (format!("a = {}", "[".repeat(100_000)), "recursion depth"),
         (format!("a{} = 1", ".a".repeat(100_000)), "recursion limit"),
+        ("# x\n".repeat(1_000_000), "larger than 1048576 bytes"),
     ] {
         house.write("policies/editions.toml", &text);
         let (code, told) = house.serve().err().unwrap();
         assert_eq!(code, 2);
-        assert!(
-            told.contains(says),
-            "{}",
-            told.chars().take(500).collect::<String>()
-        );
+        let shown: String = told.chars().take(500).collect();
+        assert!(told.contains(says), "{shown}");
     }
 }
 
