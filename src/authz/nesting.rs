@@ -17,8 +17,8 @@ const MAX_OPEN_IN_SCHEMAS: usize = 128;
 pub(super) const MAX_POLICIES: usize = 100_000;
 
 /// How deep the expression of a policy may be, the terms of chains counted. Measured with
-/// cedar-policy 4.14: a sum of 997 terms, which is the worst, needs 4.2 MiB of the 16 MiB that a
-/// thread has; `tests/core/stack.rs` holds that all shapes do with half.
+/// cedar-policy 4.14: a sum, which is the worst, takes 4.2 KiB of stack for each, built for tests.
+/// `tests/core/stack.rs` holds that all shapes do with half of the stack.
 const MAX_DEPTH: usize = 1_000;
 
 /// The stack, in bytes, of every thread that decides. With less, Cedar's evaluator gives up on a
