@@ -20,8 +20,12 @@ use crate::client::{Connection, Reply};
 /// Longest wait for anything; only a broken service takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) const POLICY: &str =
-    "@id(\"ann\") permit (principal == U::\"ann\", action, resource);\n";
+/// Enough policies that one hostile file more or less is no collapse of the set.
+const POLICIES: &str = r#"@id("ann") permit (principal == U::"ann", action, resource);
+@id("cid") permit (principal == U::"cid", action, resource);
+@id("dan") permit (principal == U::"dan", action, resource);
+@id("eve") permit (principal == U::"eve", action, resource);
+"#;
 
 /// `ann` may, `bob` may not.
 const SCHEMA: &str = "entity Team in [Team];
@@ -63,7 +67,7 @@ impl House {
         }
         for (name, text) in [
             ("policies/editions.toml", EDITIONS),
-            ("p/a.cedar", POLICY),
+            ("p/a.cedar", POLICIES),
             ("schema.cedarschema", SCHEMA),
             ("conditions.toml", ""),
             ("e/a.json", "[]"),
