@@ -61,6 +61,10 @@ pub struct Limits {
     pub budget: Duration,
     /// Deepest nesting of JSON. Cedar values nest a few levels; the parser recurses.
     pub json_depth: usize,
+    /// Most values in one body. Cedar makes up to 1.5 KiB of a value of two bytes, so that a body
+    /// within the cap could take 800 MB; with this it is a quarter of that. A batch of the
+    /// largest size has thirty for each of its items.
+    pub json_values: usize,
 }
 
 impl Default for Limits {
@@ -73,6 +77,7 @@ impl Default for Limits {
             search_time: Duration::from_secs(2),
             budget: Duration::from_secs(10),
             json_depth: 64,
+            json_values: 150_000,
         }
     }
 }

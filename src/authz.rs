@@ -37,6 +37,7 @@ pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
 pub use matrix::{Expected, Line, Matrix};
+pub use nesting::EVALUATION_STACK_BYTES;
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};

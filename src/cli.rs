@@ -3,13 +3,15 @@
 use std::{
     fmt,
     io::{self, Write},
+    panic::resume_unwind,
     process::ExitCode,
+    thread,
 };
 
 use clap::{Parser, Subcommand};
 
 use crate::{
-    authz::{Finding, Rejection, Snapshot},
+    authz::{EVALUATION_STACK_BYTES, Finding, Rejection, Snapshot},
     config::{ConfigError, SourceArgs, SourceChoice},
     source::{EditionError, Selection, SourceSpec},
 };
@@ -80,17 +82,26 @@ enum Command {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    // Commands decide, and the stack of the first thread is what the shell's limits make it.
+    let thread = thread::Builder::new().stack_size(EVALUATION_STACK_BYTES);
+    let exit = match thread.spawn(run) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Err(error) => Failure::runtime(format_args!("no thread could be made: {error}")).tell(),
+    };
+    exit.into()
+}
+
+fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to clap, but not to whoever asked for them.
             let _ = error.print();
-            let exit = if error.use_stderr() {
+            return if error.use_stderr() {
                 Exit::Usage
             } else {
                 Exit::Ok
             };
-            return exit.into();
         }
     };
     let done = match cli.command {
@@ -100,7 +111,7 @@ pub fn main() -> ExitCode {
         Command::Matrix(matrix) => matrix.run(),
         Command::Serve(serve) => serve.run(),
     };
-    done.unwrap_or_else(|failure| failure.tell()).into()
+    done.unwrap_or_else(|failure| failure.tell())
 }
 
 impl From<Exit> for ExitCode {

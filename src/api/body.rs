@@ -47,6 +47,12 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Json<'a>, Ref
     }
     let json = Json::parse(body, limits.json_depth)
         .map_err(|error| Refusal::bad(Code::InvalidJson, error.to_string()))?;
+    let most = limits.json_values;
+    // A value takes two bytes at least, so that most bodies need not be counted.
+    if body.len() / 2 > most && json.values() > most {
+        let message = format!("the body has more than {most} values");
+        return Err(Refusal::invalid(message));
+    }
     match json {
         Json::Object(_) => Ok(json),
         Json::Array(_)

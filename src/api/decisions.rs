@@ -40,7 +40,7 @@ impl Decisions {
     pub fn new(pdp: Pdp, options: &AuthzenOptions, limits: Limits) -> Self {
         let public_url = options.public_url.as_ref();
         let known = Endpoint::ALL.map(|it| (it.label(), it.codes()));
-        let endpoints = [&known[..], &[(OTHER, &[400, 401, 403, 404])]].concat();
+        let endpoints = [&known[..], &[(OTHER, &[204, 400, 401, 403, 404])]].concat();
         pdp.metrics.serves(&endpoints, &Code::ALL.map(Code::as_str));
         Self {
             pdp,

@@ -1,4 +1,4 @@
-//! What holds for every request and answer: `Host`, request ids, trace ids, panics.
+//! What holds for every request and answer: `Host`, target and framing, request ids, trace ids, panics.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,7 +9,8 @@ use std::{
 use hyper::{
     Method, Request, Version,
     body::Incoming,
-    header::{HOST, HeaderMap, HeaderName, HeaderValue},
+    header::{HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    http::uri::Authority,
 };
 use tracing::{Instrument, Span, error, info_span};
 
@@ -17,7 +18,7 @@ use crate::telemetry::Metrics;
 
 use super::{
     access::Access,
-    reply::{Refusal, Reply},
+    reply::{self, Refusal, Reply},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,9 +42,10 @@ where
     // Before the body is read and before any path is told from another.
     let admitted = access
         .connection(&request, &span)
-        .and_then(|()| host(&request))
+        .and_then(|()| sound(&request))
         .and_then(|()| access.caller(request.headers_mut(), open, &span));
     let answered = match admitted {
+        Ok(()) if is_for_the_whole_server(&request) => Ok(reply::whole_server()),
         Ok(()) => match caught(answer(request)).instrument(span).await {
             Some(answered) => answered,
             None => {
@@ -63,14 +65,57 @@ where
     reply
 }
 
-/// HTTP/1.1 wants exactly one `Host`; HTTP/1.0 may go without.
-fn host(request: &Request<Incoming>) -> Result<(), Refusal> {
-    match request.headers().get_all(HOST).iter().count() {
-        0 if request.version() >= Version::HTTP_11 => {
+/// `OPTIONS *`, which asks about no endpoint.
+fn is_for_the_whole_server(request: &Request<Incoming>) -> bool {
+    request.method() == Method::OPTIONS && request.uri().path() == "*"
+}
+
+/// Refuses what another reader of the same bytes may take for another request: for these, nothing
+/// more is read from the connection.
+fn sound(request: &Request<Incoming>) -> Result<(), Refusal> {
+    sound_host(request)?;
+    sound_framing(request.headers())?;
+    let uri = request.uri();
+    // Hyper writes the authority form (`CONNECT host:80`) as an authority without a scheme.
+    let is_authority = uri.authority().is_some() && uri.scheme().is_none();
+    if is_authority || request.method() == Method::CONNECT {
+        return Err(Refusal::target("this is no proxy"));
+    }
+    if uri.path() == "*" && !is_for_the_whole_server(request) {
+        return Err(Refusal::target("the target `*` is for OPTIONS"));
+    }
+    Ok(())
+}
+
+/// HTTP/1.1 wants exactly one `Host`, as a host and maybe a port; HTTP/1.0 may go without. An
+/// empty one is what callers through a unix socket may send.
+fn sound_host(request: &Request<Incoming>) -> Result<(), Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() >= Version::HTTP_11 => {
             Err(Refusal::host("the Host header is missing"))
         }
-        0 | 1 => Ok(()),
-        _ => Err(Refusal::host("there is more than one Host header")),
+        (None, _) => Ok(()),
+        (Some(_), Some(_)) => Err(Refusal::host("there is more than one Host header")),
+        (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
+        (Some(_), None) => Err(Refusal::host("the Host header names no host")),
+    }
+}
+
+fn is_host(host: &[u8]) -> bool {
+    let is_user = host.contains(&b'@');
+    host.is_empty() || !is_user && Authority::try_from(host).is_ok()
+}
+
+/// Transfer codings other than one `chunked` are none that we undo. Hyper takes any list that ends
+/// in `chunked`, which others read differently. If there is a `Content-Length` besides, it has
+/// been dropped, and hyper closes the connection after the answer, whichever came first.
+fn sound_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(Refusal::framing("the transfer coding must be `chunked`")),
     }
 }
 

@@ -47,6 +47,15 @@ pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Reply {
     }
 }
 
+/// The answer to `OPTIONS *`: the methods that some endpoint takes.
+pub(super) fn whole_server() -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
+    reply.headers_mut().insert(ALLOW, methods);
+    reply
+}
+
 /// The answer, saying which revision it comes from.
 pub(super) fn of_revision(mut reply: Reply, revision: &Revision) -> Reply {
     if let Ok(value) = HeaderValue::from_str(revision.as_str()) {
@@ -73,6 +82,7 @@ pub(super) enum Code {
     InvalidJson,
     InvalidPageToken,
     InvalidRequest,
+    InvalidTarget,
     MethodNotAllowed,
     NoSnapshot,
     NotFound,
@@ -82,7 +92,7 @@ pub(super) enum Code {
 
 impl Code {
     /// Every code, as `openapi.json` lists them.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::BatchTooLarge,
         Self::BodyTimeout,
         Self::BodyTooLarge,
@@ -97,6 +107,7 @@ impl Code {
         Self::InvalidJson,
         Self::InvalidPageToken,
         Self::InvalidRequest,
+        Self::InvalidTarget,
         Self::MethodNotAllowed,
         Self::NoSnapshot,
         Self::NotFound,
@@ -121,6 +132,7 @@ impl Code {
             Self::InvalidJson => "invalid_json",
             Self::InvalidPageToken => "invalid_page_token",
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidTarget => "invalid_target",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NoSnapshot => "no_snapshot",
             Self::NotFound => "not_found",
@@ -145,7 +157,7 @@ impl Refusal {
         Self {
             status,
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             headers: Vec::new(),
         }
     }
@@ -185,6 +197,16 @@ impl Refusal {
     pub(super) fn forbidden_peer() -> Self {
         let message = "this user may not connect here";
         Self::new(StatusCode::FORBIDDEN, Code::ForbiddenPeer, message).closing()
+    }
+
+    /// 400: the target is none of ours in a way that says the caller takes us for something else.
+    pub(super) fn target(message: &'static str) -> Self {
+        Self::bad(Code::InvalidTarget, message).closing()
+    }
+
+    /// 400: where the body ends is not said clearly.
+    pub(super) fn framing(message: &'static str) -> Self {
+        Self::bad(Code::InvalidRequest, message).closing()
     }
 
     /// 404.
@@ -268,6 +290,19 @@ impl Refusal {
         }
         reply
     }
+}
+
+/// How much of a long message stands at either end: some quote what the caller sent, who knows it.
+const SHOWN_BYTES: usize = 500;
+
+fn shortened(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() <= 2 * SHOWN_BYTES {
+        return message;
+    }
+    let head = message.floor_char_boundary(SHOWN_BYTES);
+    let tail = message.ceil_char_boundary(message.len() - SHOWN_BYTES);
+    let (head, (_, tail)) = (message.split_at(head).0, message.split_at(tail));
+    format!("{head}…{tail}").into()
 }
 
 #[derive(Serialize)]

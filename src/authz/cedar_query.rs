@@ -104,7 +104,9 @@ impl CedarQuery<'_> {
             Some(json) => {
                 let schema = schema.map(|schema| (schema, &action));
                 Context::from_json_value(json.to_value(), schema).map_err(|error| {
-                    BadQuery::Request(format!("`context`: {}", engine::chain(&error)))
+                    let why = json.no_long().map(str::to_owned);
+                    let why = why.unwrap_or_else(|| engine::chain(&error));
+                    BadQuery::Request(format!("`context`: {why}"))
                 })?
             }
         };
@@ -135,7 +137,8 @@ fn ask(snapshot: &Snapshot, given: &Given, roots: Vec<Uid>, request: Request) ->
 
 fn insert(snapshot: &Snapshot, inline: &mut Inline, json: &Json<'_>) -> Result<(), String> {
     let cedar = snapshot.schema().map(|schema| &schema.cedar);
-    let entity = engine::parse_entity(json.to_value(), cedar)?;
+    let entity = engine::parse_entity(json.to_value(), cedar)
+        .map_err(|why| json.no_long().map_or(why, str::to_owned))?;
     let uid = entity.uid();
     if schema::is_held(snapshot.schema(), uid) {
         return Err(format!("only the store speaks for `{uid}`"));

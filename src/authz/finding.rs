@@ -2,7 +2,18 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// How many problems of one file or one step are told; the rest is counted. Nobody mends more at
+/// once, and a broken file can have millions.
+pub(super) const MAX_TOLD: usize = 100;
+
+/// How many findings a rejection has: it is kept for the status page, with those before it.
+const MAX_IN_ALL: usize = 1_000;
+
+/// How much of a line is shown on either side of where the mark begins: a file of one line may be
+/// as long as files may be, and every problem in it has a copy.
+const SHOWN_BYTES: usize = 400;
 
 /// The step that a finding stopped; also the `reason` label of `palisade_reloads_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +64,10 @@ pub struct Place {
     pub column: usize,
     /// Bytes marked on that line, at least 1.
     pub length: usize,
-    /// The line itself.
+    /// The line itself, or what is around the mark if it is long.
     pub source_line: String,
+    /// Characters of the line that are left out before `source_line`.
+    pub hidden: usize,
 }
 
 impl Place {
@@ -68,17 +81,37 @@ impl Place {
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let (lead, head) = before.split_at(start);
         let rest = after.lines().next().unwrap_or_default();
-        let mut length = length.clamp(1, rest.len().max(1));
-        while length < rest.len() && !rest.is_char_boundary(length) {
-            length += 1;
-        }
+        let (left_out, head) =
+            head.split_at(boundary(head, head.len().saturating_sub(SHOWN_BYTES)));
+        let (rest, _) = rest.split_at(boundary(rest, SHOWN_BYTES));
+        let hidden = left_out.chars().count();
         Self {
             line: lead.matches('\n').count() + 1,
-            column: head.chars().count() + 1,
-            length,
+            column: hidden + head.chars().count() + 1,
+            length: boundary(rest, length.clamp(1, rest.len().max(1))).max(1),
             source_line: format!("{head}{rest}"),
+            hidden,
         }
     }
+}
+
+/// A message without the middle of what it quotes, if that is long.
+fn shortened(message: String) -> String {
+    if message.len() <= 2 * SHOWN_BYTES {
+        return message;
+    }
+    let (head, rest) = message.split_at(boundary(&message, SHOWN_BYTES));
+    let (_, tail) = rest.split_at(boundary(rest, rest.len().saturating_sub(SHOWN_BYTES)));
+    format!("{head}…{tail}")
+}
+
+/// The first place at or after `offset` where a text can be split; its end at the latest.
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset += 1;
+    }
+    offset
 }
 
 /// One problem with file, line, column, message and a way out.
@@ -108,7 +141,7 @@ impl Finding {
             severity: Severity::Error,
             file: file.into(),
             place: None,
-            message: message.into(),
+            message: shortened(message.into()),
             label: None,
             help: None,
         }
@@ -166,26 +199,49 @@ impl fmt::Display for Finding {
             let start: usize = place
                 .source_line
                 .chars()
-                .take(place.column - 1)
+                .take(place.column - 1 - place.hidden)
                 .map(char::len_utf8)
                 .sum();
             let end = (start + place.length).min(place.source_line.len().max(start));
             let mark = AnnotationKind::Primary
                 .span(start..end)
                 .label(self.label.as_deref());
-            let snippet = Snippet::source(place.source_line.as_str())
-                .path(self.file.as_str())
+            let mut snippet = Snippet::source(place.source_line.as_str())
                 .line_start(place.line)
                 .annotation(mark);
+            if place.hidden == 0 {
+                snippet = snippet.path(self.file.as_str());
+            } else {
+                // What is shown does not say where in the line it stands.
+                let origin = Origin::path(self.file.as_str()).line(place.line);
+                group = group.element(origin.char_column(place.column));
+            }
             group = group.element(snippet);
         } else if !self.file.is_empty() {
-            group = group.element(annotate_snippets::Origin::path(self.file.as_str()));
+            group = group.element(Origin::path(self.file.as_str()));
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         f.write_str(&Renderer::plain().render(&[group]))
     }
+}
+
+/// The findings of as many problems as anybody reads, and how many more there are.
+pub(super) fn told<T>(
+    problems: impl IntoIterator<Item = T>,
+    finding: impl FnMut(T) -> Finding,
+) -> Vec<Finding> {
+    let mut problems = problems.into_iter();
+    let mut told: Vec<Finding> = problems.by_ref().take(MAX_TOLD).map(finding).collect();
+    let more = problems.count();
+    if let (Some(last), true) = (told.last(), more > 0) {
+        let message = format!("{more} more findings like these");
+        let mut finding = Finding::error(last.kind, &last.file, message);
+        finding.severity = last.severity;
+        told.push(finding);
+    }
+    told
 }
 
 /// Why a candidate was not taken: at least one finding of severity error.
@@ -196,11 +252,14 @@ pub struct Rejection {
 
 impl Rejection {
     /// A rejection, if one of the findings is an error.
-    pub fn of(findings: Vec<Finding>) -> Option<Self> {
-        findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
-            .then_some(Self { findings })
+    pub fn of(mut findings: Vec<Finding>) -> Option<Self> {
+        let is_error = |finding: &Finding| finding.severity == Severity::Error;
+        if findings.len() > MAX_IN_ALL {
+            // Errors stay: they say why.
+            findings.sort_by_key(|finding| !is_error(finding));
+            findings.truncate(MAX_IN_ALL);
+        }
+        findings.iter().any(is_error).then_some(Self { findings })
     }
 
     /// Every finding, errors and warnings, in the order of the sources.

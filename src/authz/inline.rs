@@ -18,6 +18,11 @@ const MAX_PARENT_DEPTH: usize = 64;
 /// How many entities a question may bring along.
 pub(super) const MAX_ENTITIES: usize = 1_000;
 
+/// How many ancestors the entities of a question may have together: as many entities as there may
+/// be, each as deep as it may be, with room. One takes up to 250 bytes while the question is
+/// answered; a body of the largest size could name twenty million otherwise.
+const MAX_ANCESTORS: usize = 100_000;
+
 /// Entities that came with a question, each with its direct parents.
 #[derive(Debug, Default)]
 pub(super) struct Inline {
@@ -144,13 +149,16 @@ pub(super) struct Above {
     /// By number, for an entity that came along and for a stored one above it that is not as it is
     /// stored: everything above it that has a number.
     rows: HashMap<usize, Vec<u64>>,
+    /// Ancestors of all rows together.
+    ancestors: usize,
 }
 
 impl Above {
     /// Closes the parents of the entities that came along.
     ///
     /// # Errors
-    /// An entity is its own ancestor, or the parents are more than [`MAX_PARENT_DEPTH`] levels deep.
+    /// An entity is its own ancestor, the parents are more than [`MAX_PARENT_DEPTH`] levels deep, or
+    /// there are more than [`MAX_ANCESTORS`].
     pub(super) fn of(hierarchy: &Hierarchy<'_>) -> Result<Self, String> {
         let mut above = Self::default();
         let mut depths: HashMap<usize, usize> = HashMap::new();
@@ -233,6 +241,12 @@ impl Above {
                         "the parents of `{uid}` are more than {MAX_PARENT_DEPTH} levels deep"
                     ));
                 }
+                self.count(number, hierarchy);
+                if self.ancestors > MAX_ANCESTORS {
+                    return Err(format!(
+                        "the entities have more than {MAX_ANCESTORS} ancestors together"
+                    ));
+                }
                 continue;
             }
             let Some(parents) = hierarchy.parents(&uid) else {
@@ -254,6 +268,21 @@ impl Above {
             open.insert(number, parents);
         }
         Ok(())
+    }
+
+    /// Counts what is above an entity, and above those of them that are as they are stored.
+    fn count(&mut self, number: usize, hierarchy: &Hierarchy<'_>) {
+        let Some(row) = self.rows.get(&number) else {
+            return;
+        };
+        let mut count: usize = row.iter().map(|bits| bits.count_ones() as usize).sum();
+        if self.ancestors + count <= MAX_ANCESTORS {
+            for uid in self.numbered_in(row).filter(|uid| self.row(uid).is_none()) {
+                let kept = hierarchy.inline.kept(hierarchy.stored, uid);
+                count += kept.map_or(0, |it| it.ancestors().count());
+            }
+        }
+        self.ancestors += count;
     }
 
     /// Sets the row of an entity whose parents all have theirs; how many levels are above it.

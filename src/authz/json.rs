@@ -107,6 +107,31 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// How many values it is made of, itself counted.
+    pub fn values(&self) -> usize {
+        self.all().count()
+    }
+
+    /// What to say of a number in it that Cedar does not have, if there is one.
+    pub(super) fn no_long(&self) -> Option<&'static str> {
+        let is_float = |json: &Self| matches!(json, Self::Float(_));
+        let found = self.all().any(is_float);
+        found.then_some("numbers must be whole and fit into 64 bits")
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        let mut left = vec![self];
+        std::iter::from_fn(move || {
+            let json = left.pop()?;
+            match json {
+                Self::Array(items) => left.extend(items),
+                Self::Object(object) => left.extend(object.iter().map(|(_, value)| value)),
+                Self::Bool(_) | Self::Float(_) | Self::Int(_) | Self::Null | Self::String(_) => {}
+            }
+            Some(json)
+        })
+    }
+
     /// The same value for libraries that take `serde_json`'s type.
     pub fn to_value(&self) -> serde_json::Value {
         match self {

@@ -12,9 +12,18 @@ const MAX_OPEN_IN_POLICIES: usize = 64;
 /// How many brackets may be open at once in schemas.
 const MAX_OPEN_IN_SCHEMAS: usize = 128;
 
-/// How deep the expression of a policy may be, the terms of chains counted. A level costs the
-/// evaluator at most 6 KiB of the 8 MiB it has in a request thread.
+/// How many policies there may be, told by the semicolons of a file. The least of them takes 6 KiB
+/// once compiled, so these are 600 MB; the largest sets we know of hold a tenth.
+pub(super) const MAX_POLICIES: usize = 100_000;
+
+/// How deep the expression of a policy may be, the terms of chains counted. Measured with
+/// cedar-policy 4.14: a sum, which is the worst, takes 4.2 KiB of stack for each, built for tests.
+/// `tests/core/stack.rs` holds that all shapes do with half of the stack.
 const MAX_DEPTH: usize = 1_000;
+
+/// The stack, in bytes, of every thread that decides. With less, Cedar's evaluator gives up on a
+/// deep policy and skips it, be it a `forbid`. Only what is used of it takes memory.
+pub const EVALUATION_STACK_BYTES: usize = 16 << 20;
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,34 +34,50 @@ pub(super) enum Syntax {
     Schema,
 }
 
-/// Refuses a text that nests too deep, strings and comments left out.
+/// Refuses a text that nests too deep or holds too much, strings and comments left out.
 pub(super) fn check(file: &SourceFile, text: &str, syntax: Syntax) -> Result<(), Vec<Finding>> {
+    let Some((offset, message)) = excess(text, syntax) else {
+        return Ok(());
+    };
+    let finding = Finding::error(Kind::Parse, &file.name, message).at(text, offset, 1);
+    Err(vec![finding.help(match syntax {
+        Syntax::Policy => {
+            "split it into several policies, or put the values into a set: \
+             the limit keeps evaluation within its stack"
+        }
+        Syntax::Schema => "name the inner types: the limit keeps compiling within its stack",
+    })])
+}
+
+/// Where a text goes beyond what it may, and what to say about it.
+pub(super) fn excess(text: &str, syntax: Syntax) -> Option<(usize, String)> {
     let mut depth = Depth::default();
+    let mut policies = 0;
     let mut scan = Scan {
         text,
         syntax,
         at: 0,
     };
+    let max_open = match syntax {
+        Syntax::Policy => MAX_OPEN_IN_POLICIES,
+        Syntax::Schema => MAX_OPEN_IN_SCHEMAS,
+    };
     while let Some((offset, token)) = scan.token() {
-        depth.take(&token);
-        let max_open = match syntax {
-            Syntax::Policy => MAX_OPEN_IN_POLICIES,
-            Syntax::Schema => MAX_OPEN_IN_SCHEMAS,
-        };
-        let message = if depth.open() > max_open {
-            format!("nested deeper than {max_open} levels")
-        } else if syntax == Syntax::Policy && depth.whole() > MAX_DEPTH {
-            format!("an expression of more than {MAX_DEPTH} terms in a chain")
-        } else {
-            continue;
-        };
-        let finding = Finding::error(Kind::Parse, &file.name, message).at(text, offset, 1);
-        return Err(vec![finding.help(
-            "split it into several policies, or put the values into a set: \
-             the limit keeps evaluation within its stack",
-        )]);
+        policies += usize::from(token == Token::End);
+        depth.take(token);
+        if depth.open() > max_open {
+            return Some((offset, format!("nested deeper than {max_open} levels")));
+        }
+        if syntax == Syntax::Policy && depth.whole() > MAX_DEPTH {
+            let message = format!("an expression of more than {MAX_DEPTH} terms in a chain");
+            return Some((offset, message));
+        }
+        if syntax == Syntax::Policy && policies > MAX_POLICIES {
+            let message = format!("more than {MAX_POLICIES} policies in one file");
+            return Some((offset, message));
+        }
     }
-    Ok(())
+    None
 }
 
 /// What is open at some place of the text.
@@ -73,6 +98,8 @@ impl Default for Depth {
 /// What stands between a bracket and its end, commas between elements.
 #[derive(Clone, Copy, Debug, Default)]
 struct Level {
+    /// The bracket that opens it; none outside of all brackets.
+    opener: u8,
     ifs: usize,
     /// Operators in this element: each puts what is before it one deeper.
     operators: usize,
@@ -89,23 +116,28 @@ impl Level {
 }
 
 impl Depth {
-    fn take(&mut self, token: &Token) {
+    fn take(&mut self, token: Token) {
         match token {
-            Token::Close => {
-                if self.levels.len() > 1 {
+            // One that fits nothing ends nothing: parsers skip it and go on inside what is open.
+            Token::Close(opener) => {
+                if self.levels.last().is_some_and(|it| it.opener == opener) {
                     let inner = self.levels.pop().unwrap_or_default().depth() + 1;
                     self.here(|level| level.ended = level.ended.max(inner));
                 }
             }
             Token::Comma => self.here(|level| {
                 *level = Level {
+                    opener: level.opener,
                     before: level.depth(),
                     ..Level::default()
                 };
             }),
             Token::End => *self = Self::default(),
             Token::If => self.here(|level| level.ifs += 1),
-            Token::Open => self.levels.push(Level::default()),
+            Token::Open(opener) => self.levels.push(Level {
+                opener,
+                ..Level::default()
+            }),
             Token::Operator => self.here(|level| level.operators += 1),
         }
     }
@@ -127,14 +159,15 @@ impl Depth {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
-    Close,
+    /// The end of what this bracket opens.
+    Close(u8),
     Comma,
     /// `;`: the policy or declaration ends, whatever is still open.
     End,
     If,
-    Open,
+    Open(u8),
     Operator,
 }
 
@@ -160,10 +193,12 @@ impl Scan<'_> {
                     self.skip_line();
                     continue;
                 }
-                b'(' | b'[' | b'{' => Token::Open,
-                b')' | b']' | b'}' => Token::Close,
-                b'<' if self.syntax == Syntax::Schema => Token::Open,
-                b'>' if self.syntax == Syntax::Schema => Token::Close,
+                b'(' | b'[' | b'{' => Token::Open(byte),
+                b')' => Token::Close(b'('),
+                b']' => Token::Close(b'['),
+                b'}' => Token::Close(b'{'),
+                b'<' if self.syntax == Syntax::Schema => Token::Open(byte),
+                b'>' if self.syntax == Syntax::Schema => Token::Close(b'<'),
                 b';' => Token::End,
                 b',' => Token::Comma,
                 b'+' | b'-' | b'*' | b'.' | b'!' | b'<' | b'>' => Token::Operator,
@@ -198,9 +233,10 @@ impl Scan<'_> {
         }
     }
 
+    /// A comment ends at either line break, as it does for Cedar.
     fn skip_line(&mut self) {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        self.at += rest.find('\n').unwrap_or(rest.len());
+        self.at += rest.find(['\n', '\r']).unwrap_or(rest.len());
     }
 
     fn skip_word(&mut self) {

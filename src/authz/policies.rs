@@ -2,17 +2,16 @@
 
 use std::{collections::HashMap, str::FromStr};
 
-use cedar_policy::{
-    Effect, Policy, PolicyId, PolicySet, SlotId, Template, ValidationMode, Validator,
-};
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, SlotId, Template};
 use serde_json::value::RawValue;
 
 use super::{
-    Finding, Json, Kind, PolicyInfo, SourceFile, Sources, engine,
-    nesting::{self, Syntax},
-    schema::SchemaModel,
-    text,
+    Finding, Json, Kind, PolicyInfo, SourceFile, Sources, engine, finding,
+    nesting::{self, MAX_POLICIES, Syntax},
+    text::{self, Lines},
 };
+
+mod validation;
 
 /// How deep a `links.json` may nest: a list of objects that hold objects, with room.
 const MAX_LINKS_DEPTH: usize = 8;
@@ -35,6 +34,35 @@ struct Origin {
     span: Option<(usize, usize)>,
 }
 
+/// A policy file that is being read.
+struct Source<'f> {
+    index: usize,
+    file: &'f SourceFile,
+    text: &'f str,
+    lines: Lines,
+}
+
+/// Why a statement is not taken.
+struct Refused {
+    kind: Kind,
+    message: String,
+    help: Option<&'static str>,
+    span: Option<(usize, usize)>,
+}
+
+impl Source<'_> {
+    fn finding(&self, refused: Refused) -> Finding {
+        let mut finding = Finding::error(refused.kind, &self.file.name, refused.message);
+        if let Some((start, end)) = refused.span {
+            finding = finding.at(self.text, start, end - start);
+        }
+        match refused.help {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
+    }
+}
+
 /// One statement of a file: a policy or a template.
 enum Statement {
     Policy(Policy),
@@ -47,14 +75,29 @@ impl Policies {
         let mut policies = Self::default();
         let mut position = 0;
         for (index, file) in sources.policies.iter().enumerate() {
-            match statements(file) {
-                Ok(statements) => {
+            let read = text::utf8(file).and_then(|text| Ok((text, statements(file, text)?)));
+            match read {
+                Ok((text, statements)) => {
+                    let source = Source {
+                        index,
+                        file,
+                        text,
+                        lines: Lines::of(text),
+                    };
+                    let mut refused = Vec::new();
                     for statement in statements {
-                        policies.add(sources, index, position, statement, findings);
+                        let added = policies.add(sources, &source, position, statement);
+                        refused.extend(added.err());
                         position += 1;
                     }
+                    findings.extend(finding::told(refused, |refused| source.finding(refused)));
                 }
                 Err(found) => findings.extend(found),
+            }
+            if position > MAX_POLICIES {
+                let message = format!("with this file there are more than {MAX_POLICIES} policies");
+                findings.push(Finding::error(Kind::Parse, &file.name, message));
+                return policies;
             }
         }
         for file in &sources.links {
@@ -65,66 +108,25 @@ impl Policies {
         policies
     }
 
-    /// Validates strictly against the schema.
-    pub(super) fn validate(
-        &self,
-        sources: &Sources,
-        schema: &SchemaModel,
-        findings: &mut Vec<Finding>,
-    ) {
-        let validator = Validator::new(schema.cedar.clone());
-        let result = validator.validate(&self.set, ValidationMode::Strict);
-        for error in result.validation_errors() {
-            findings.push(self.finding(sources, error.policy_id(), error));
-        }
-        for warning in result.validation_warnings() {
-            findings.push(
-                self.finding(sources, warning.policy_id(), warning)
-                    .warning(),
-            );
-        }
-    }
-
-    fn finding(&self, sources: &Sources, id: &PolicyId, error: &dyn miette::Diagnostic) -> Finding {
-        let template = || self.set.policy(id)?.template_id().cloned();
-        let origin = self
-            .origins
-            .get(id)
-            .or_else(|| self.origins.get(&template()?));
-        let file = origin.and_then(|origin| sources.policies.get(origin.file));
-        let (Some(origin), Some(file)) = (origin, file) else {
-            return Finding::error(Kind::Validate, String::new(), error.to_string());
-        };
-        let text = text::utf8(file).unwrap_or_default();
-        let finding = text::diagnostic(Kind::Validate, file, text, error);
-        match (&finding.place, origin.span) {
-            (None, Some((start, end))) => finding.at(text, start, end - start),
-            _ => finding,
-        }
-    }
-
     fn add(
         &mut self,
         sources: &Sources,
-        file: usize,
+        source: &Source<'_>,
         position: usize,
         statement: Statement,
-        findings: &mut Vec<Finding>,
-    ) {
-        let Some(source) = sources.policies.get(file) else {
-            return;
-        };
-        let text = text::utf8(source).unwrap_or_default();
+    ) -> Result<(), Refused> {
         let span = statement.span();
-        let place = |finding: Finding| match span {
-            Some((start, end)) => finding.at(text, start, end - start),
-            None => finding,
+        let refused = |kind, message: String, help| Refused {
+            kind,
+            message,
+            help,
+            span,
         };
         let id = match statement.annotation("id") {
             Some("") => {
-                let finding = Finding::error(Kind::Parse, &source.name, "an empty `@id`");
-                findings.push(place(finding).help("give the policy a name of its own"));
-                return;
+                let message = "an empty `@id`".to_owned();
+                let help = "give the policy a name of its own";
+                return Err(refused(Kind::Parse, message, Some(help)));
             }
             Some(id) => PolicyId::new(id),
             None => PolicyId::new(format!("policy{position}")),
@@ -132,28 +134,22 @@ impl Policies {
         if let Some(first) = self.origins.get(&id) {
             let other = sources.policies.get(first.file);
             let other = other.map_or("", |file| file.name.as_str());
-            let finding = Finding::error(
-                Kind::Validate,
-                &source.name,
-                format!("the policy id `{id}` is taken already, in `{other}`"),
-            );
-            findings.push(place(finding).help("ids are unique in the whole set"));
-            return;
+            let message = format!("the policy id `{id}` is taken already, in `{other}`");
+            let help = "ids are unique in the whole set";
+            return Err(refused(Kind::Validate, message, Some(help)));
         }
+        let file = source.index;
         self.origins.insert(id.clone(), Origin { file, span });
         let added = match statement {
             Statement::Policy(policy) => {
                 let policy = policy.new_id(id);
-                let line = span.map_or(1, |(start, _)| line_of(text, start));
-                self.infos.push(info(&policy, &source.name, line));
+                let line = span.map_or(1, |(start, _)| source.lines.line(start));
+                self.infos.push(info(&policy, &source.file.name, line));
                 self.set.add(policy)
             }
             Statement::Template(template) => self.set.add_template(template.new_id(id)),
         };
-        if let Err(error) = added {
-            let message = engine::chain(&error);
-            findings.push(place(Finding::error(Kind::Validate, &source.name, message)));
-        }
+        added.map_err(|error| refused(Kind::Validate, engine::chain(&error), None))
     }
 
     fn link(&mut self, file: &SourceFile) -> Result<(), Vec<Finding>> {
@@ -163,7 +159,11 @@ impl Policies {
             let finding = finding.at_line(text, error.line(), error.column());
             vec![finding.help(LINK_HELP)]
         })?;
-        let mut findings = Vec::new();
+        if self.infos.len() + links.len() > MAX_POLICIES {
+            let message = format!("with these links there are more than {MAX_POLICIES} policies");
+            return Err(vec![Finding::error(Kind::Parse, &file.name, message)]);
+        }
+        let mut refused = Vec::new();
         for link in links {
             let parsed = Json::parse(link.get().as_bytes(), MAX_LINKS_DEPTH)
                 .map_err(|error| (Kind::Parse, error.message))
@@ -171,17 +171,20 @@ impl Policies {
                     self.link_one(&json, &file.name)
                         .map_err(|message| (Kind::Validate, message))
                 });
-            if let Err((kind, message)) = parsed {
-                let offset = text::offset_in(text, link.get());
-                let finding = Finding::error(kind, &file.name, message);
-                findings.push(finding.at(text, offset, link.get().len()).help(LINK_HELP));
-            }
+            refused.extend(
+                parsed
+                    .err()
+                    .map(|(kind, message)| (kind, message, link.get())),
+            );
         }
-        if findings.is_empty() {
-            Ok(())
-        } else {
-            Err(findings)
+        if refused.is_empty() {
+            return Ok(());
         }
+        Err(finding::told(refused, |(kind, message, link)| {
+            let finding = Finding::error(kind, &file.name, message);
+            let finding = finding.at(text, text::offset_in(text, link), link.len());
+            finding.help(LINK_HELP)
+        }))
     }
 
     fn link_one(&mut self, link: &Json<'_>, file: &str) -> Result<(), String> {
@@ -248,14 +251,12 @@ impl Statement {
 }
 
 /// The policies and templates of a file, in the order of the text.
-fn statements(file: &SourceFile) -> Result<Vec<Statement>, Vec<Finding>> {
-    let text = text::utf8(file)?;
+fn statements(file: &SourceFile, text: &str) -> Result<Vec<Statement>, Vec<Finding>> {
     nesting::check(file, text, Syntax::Policy)?;
     let set = PolicySet::from_str(text).map_err(|errors| {
-        errors
-            .iter()
-            .map(|error| text::diagnostic(Kind::Parse, file, text, error))
-            .collect::<Vec<_>>()
+        finding::told(errors.iter(), |error| {
+            text::diagnostic(Kind::Parse, file, text, error)
+        })
     })?;
     let policies = set.policies().cloned().map(Statement::Policy);
     let templates = set.templates().cloned().map(Statement::Template);
@@ -286,9 +287,4 @@ fn info(policy: &Policy, file: &str, line: usize) -> PolicyInfo {
 pub(super) fn name(id: &PolicyId) -> String {
     let id: &str = id.as_ref();
     id.to_owned()
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.get(..offset).unwrap_or_default();
-    before.matches('\n').count() + 1
 }

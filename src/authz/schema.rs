@@ -13,6 +13,7 @@ use super::{
 };
 
 mod annotations;
+mod size;
 
 use annotations::Annotated;
 
@@ -125,6 +126,8 @@ impl SchemaModel {
         };
         let broken =
             |error: &dyn Diagnostic| vec![text::diagnostic(Kind::Validate, file, text, error)];
+        let parsed = fragment.clone().to_json_value().map_err(|e| broken(&e))?;
+        size::check(file, text, &parsed)?;
         let cedar = Schema::from_schema_fragments([fragment.clone()]).map_err(|e| broken(&e))?;
         if !cedar.is_complete() {
             let finding = Finding::error(
@@ -146,7 +149,7 @@ impl SchemaModel {
             json,
             types: HashMap::new(),
         };
-        let annotated = Annotated::read(&fragment).map_err(|error| broken(&error))?;
+        let annotated = Annotated::read(&parsed);
         for name in model.cedar.entity_types() {
             model.types.insert(
                 name.to_string(),

@@ -11,7 +11,7 @@ use serde_json::{error::Category, value::RawValue};
 use super::{
     Finding, Json, Kind, SourceFile,
     engine::{self, Entity, Uid},
-    hierarchy,
+    finding, hierarchy,
     schema::{self, SchemaModel},
     text,
 };
@@ -83,8 +83,10 @@ impl StoredEntities {
             return (Self::default(), places);
         }
         if let Some(schema) = schema {
-            let broken = adopt_all(&mut entities, schema).into_iter();
-            findings.extend(broken.map(|(uid, message)| places.finding(&uid, message)));
+            let broken = adopt_all(&mut entities, schema);
+            findings.extend(finding::told(broken, |(uid, message)| {
+                places.finding(&uid, message)
+            }));
         }
         if let Err((uid, message)) = hierarchy::close(&mut entities) {
             findings.push(places.finding(&uid, message));
@@ -95,8 +97,9 @@ impl StoredEntities {
                 |(uid, entity)| Some((uid, engine::conforms(entity, &schema.cedar).err()?));
             let mut broken: Vec<(&Uid, String)> = entities.iter().filter_map(broken).collect();
             broken.sort();
-            let broken = broken.into_iter();
-            findings.extend(broken.map(|(uid, message)| places.finding(uid, message)));
+            findings.extend(finding::told(broken, |(uid, message)| {
+                places.finding(uid, message)
+            }));
         }
         let stored = Self::of(entities, schema).unwrap_or_else(|message| {
             findings.push(Finding::error(Kind::Entities, String::new(), message));
@@ -191,32 +194,30 @@ fn read<'f>(
         ]
     })?;
     let mut entries = Vec::with_capacity(raw.len());
-    let mut findings = Vec::new();
+    let mut refused = Vec::new();
     for raw in raw {
-        let offset = text::offset_in(text, raw.get());
         let parsed = Json::parse(raw.get().as_bytes(), MAX_DEPTH)
             .map_err(|error| (Kind::Parse, error.message))
             .and_then(|json| {
                 engine::parse_entity(json.to_value(), schema.map(|schema| &schema.cedar))
-                    .map_err(|message| (Kind::Entities, message))
+                    .map_err(|why| (Kind::Entities, json.no_long().map_or(why, str::to_owned)))
             });
         match parsed {
             Ok(entity) => entries.push(Entry {
                 entity,
                 file,
-                offset,
+                offset: text::offset_in(text, raw.get()),
             }),
-            Err((kind, message)) => {
-                let finding = Finding::error(kind, &file.name, message);
-                findings.push(finding.at(text, offset, raw.get().len()));
-            }
+            Err((kind, message)) => refused.push((kind, message, raw.get())),
         }
     }
-    if findings.is_empty() {
-        Ok(entries)
-    } else {
-        Err(findings)
+    if refused.is_empty() {
+        return Ok(entries);
     }
+    Err(finding::told(refused, |(kind, message, raw)| {
+        let finding = Finding::error(kind, &file.name, message);
+        finding.at(text, text::offset_in(text, raw), raw.len())
+    }))
 }
 
 fn insert_all<'f>(
@@ -224,15 +225,12 @@ fn insert_all<'f>(
     read: Vec<Entry<'f>>,
     findings: &mut Vec<Finding>,
 ) {
+    let mut twice = Vec::new();
     for entry in read {
         let uid = entry.entity.uid().clone();
         match entries.get(&uid) {
             Some(first) if !first.entity.deep_eq(&entry.entity) => {
-                let text = text::utf8(entry.file).unwrap_or_default();
-                let message = format!("`{uid}` is given twice, differently");
-                let finding = Finding::error(Kind::Entities, &entry.file.name, message);
-                let help = format!("it stands in `{}`, too", first.file.name);
-                findings.push(finding.at(text, entry.offset, 1).help(help));
+                twice.push((uid, first.file, entry));
             }
             Some(_) => {}
             None => {
@@ -240,6 +238,13 @@ fn insert_all<'f>(
             }
         }
     }
+    findings.extend(finding::told(twice, |(uid, first, entry)| {
+        let text = text::utf8(entry.file).unwrap_or_default();
+        let message = format!("`{uid}` is given twice, differently");
+        let finding = Finding::error(Kind::Entities, &entry.file.name, message);
+        let help = format!("it stands in `{}`, too", first.name);
+        finding.at(text, entry.offset, 1).help(help)
+    }));
 }
 
 /// Gives every entity the parents its attributes name; what went wrong, sorted by uid.

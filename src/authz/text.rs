@@ -25,6 +25,25 @@ pub(super) fn offset_in(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
+/// Where the lines of a text begin, for whoever asks often.
+#[derive(Debug)]
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(
+            text.match_indices('\n')
+                .map(|(newline, _)| newline + 1)
+                .collect(),
+        )
+    }
+
+    /// The line, counted from 1, of a byte offset.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|start| *start <= offset) + 1
+    }
+}
+
 /// A finding from an error that knows its place in `text`.
 pub(super) fn diagnostic(
     kind: Kind,

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
-    authz::OnPolicyError,
+    authz::{EVALUATION_STACK_BYTES, OnPolicyError},
     config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs},
     pdp::Pdp,
     server::{Keeper, Keeping, Limits, ServerError},
@@ -27,10 +27,6 @@ use super::{Exit, Failure, spec};
 mod listener;
 
 use listener::Open;
-
-/// The evaluator recurses with the nesting of what it is given, which is bounded; this is room
-/// for the bound.
-const WORKER_STACK_BYTES: usize = 8 << 20;
 
 /// Answer questions over local HTTP, with policies that stay in force as their files change
 ///
@@ -72,7 +68,7 @@ fn runtime(config: &config::Serve) -> Result<Runtime, Failure> {
     builder
         .enable_all()
         .thread_name("palisade")
-        .thread_stack_size(WORKER_STACK_BYTES)
+        .thread_stack_size(EVALUATION_STACK_BYTES)
         .build()
         .map_err(Failure::runtime)
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -12,6 +13,9 @@ use super::SourceSpec;
 
 /// The manifest, below the root.
 const MANIFEST: &str = "policies/editions.toml";
+
+/// Longest manifest: ten thousand editions. It is read before anything can be refused.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// The edition that is served when nobody says what to serve.
 const DEFAULT_EDITION: &str = "enterprise";
@@ -107,7 +111,7 @@ fn named_or(named: Vec<PathBuf>, otherwise: Vec<PathBuf>) -> Vec<PathBuf> {
 
 fn edition(root: &Path, name: &str) -> Result<Edition, EditionError> {
     let path = root.join(MANIFEST);
-    let text = match fs::read_to_string(&path) {
+    let text = match read(&path) {
         Ok(text) => text,
         Err(source) => return Err(EditionError::Unreadable { path, source }),
     };
@@ -122,6 +126,20 @@ fn edition(root: &Path, name: &str) -> Result<Edition, EditionError> {
         name: name.to_owned(),
         known: known(editions.keys()),
     })
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    // Opening a FIFO would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut text = String::new();
+    let mut limited = File::open(path)?.take(MAX_MANIFEST_BYTES + 1);
+    if limited.read_to_string(&mut text)? as u64 > MAX_MANIFEST_BYTES {
+        let message = format!("it is larger than {MAX_MANIFEST_BYTES} bytes");
+        return Err(io::Error::other(message));
+    }
+    Ok(text)
 }
 
 fn known<'a>(names: impl Iterator<Item = &'a String>) -> String {

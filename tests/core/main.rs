@@ -19,4 +19,6 @@ mod searches;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod stack;
+#[cfg(test)]
 mod stored_data;

@@ -7,6 +7,7 @@ use cedar_policy::{Authorizer, Context, Decision, PolicySet, Request};
 use crate::authz::{
     Finding,
     engine::{self, Entity, Uid},
+    nesting::{self, Syntax},
     stored::StoredEntities,
     table::Section,
 };
@@ -36,6 +37,9 @@ impl Expression {
             let message = format!("`{key}` is not a Cedar expression: {why}");
             section.finding_about(key, message)
         };
+        if let Some((_, why)) = nesting::excess(text, Syntax::Policy) {
+            return Err(wrong(why));
+        }
         // The line break ends a comment that the expression may end with.
         let policy = format!("permit (principal, action, resource) when {{ {text}\n}};");
         let policy = PolicySet::from_str(&policy).map_err(|e| wrong(engine::chain(&e)))?;

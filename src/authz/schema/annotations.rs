@@ -1,6 +1,6 @@
 //! `@held` and `@parent` on entity types: what a caller may claim, said in the schema.
 
-use cedar_policy::{SchemaError, SchemaFragment};
+use serde_json::Value;
 
 use crate::authz::{Finding, Kind, SourceFile};
 
@@ -10,8 +10,8 @@ use super::SchemaModel;
 pub(super) struct Annotated(Vec<(String, String, String)>);
 
 impl Annotated {
-    pub(super) fn read(fragment: &SchemaFragment) -> Result<Self, SchemaError> {
-        let json = fragment.clone().to_json_value()?;
+    /// Reads a schema in Cedar's JSON format.
+    pub(super) fn read(json: &Value) -> Self {
         let mut found = Vec::new();
         for (namespace, definition) in json.as_object().into_iter().flatten() {
             let types = definition
@@ -32,7 +32,7 @@ impl Annotated {
                 }
             }
         }
-        Ok(Self(found))
+        Self(found)
     }
 }
 
