@@ -1,22 +1,45 @@
 //! The deepest policies that are taken, evaluated in half of the stack that threads have.
 
 use palisade::authz::{
-    Answer, EVALUATION_STACK_BYTES, OnPolicyError, Outcome, RawAction, RawEntity, RawQuery,
-    Snapshot, SourceFile, Sources,
+    Answer, EVALUATION_STACK_BYTES, Narrowing, OnPolicyError, Outcome, RawAction, RawEntity,
+    RawQuery, RawSearch, RawTarget, Snapshot, SourceFile, Sources, Wanted,
 };
+
+/// What searches are typed by.
+const SCHEMA: &str = "entity U { n: Long, b: Bool };
+    action a appliesTo { principal: [U], resource: [U] };";
+const ENTITIES: &str = r#"[{ "uid": { "type": "U", "id": "x" }, "attrs": { "n": 0, "b": true },
+    "parents": [] }]"#;
 
 fn compile(condition: &str) -> Result<Snapshot, String> {
     let policy = format!(
         "permit (principal, action, resource);\n\
          forbid (principal, action, resource) when {{ {condition} }};"
     );
-    let sources = Sources {
-        policies: vec![SourceFile {
-            name: "deep.cedar".to_owned(),
-            bytes: policy.into_bytes(),
-        }],
+    compile_all(Sources {
+        policies: vec![file("deep.cedar", &policy)],
         ..Sources::default()
-    };
+    })
+}
+
+fn compile_typed(condition: &str) -> Result<Snapshot, String> {
+    let policy = format!("permit (principal, action, resource) when {{ {condition} }};");
+    compile_all(Sources {
+        policies: vec![file("deep.cedar", &policy)],
+        schema: Some(file("s.cedarschema", SCHEMA)),
+        entities: vec![file("e.json", ENTITIES)],
+        ..Sources::default()
+    })
+}
+
+fn file(name: &str, text: &str) -> SourceFile {
+    SourceFile {
+        name: name.to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    }
+}
+
+fn compile_all(sources: Sources) -> Result<Snapshot, String> {
     on_stack(64 << 20, move || {
         Snapshot::compile(&sources).map_err(|rejection| rejection.to_string())
     })
@@ -47,23 +70,50 @@ fn decide(snapshot: &Snapshot) -> Answer {
     snapshot.decide(&snapshot.query(&query), OnPolicyError::Cedar)
 }
 
-/// The longest of these conditions that is taken.
-fn longest(what: &str, condition: impl Fn(usize) -> String) -> (usize, Snapshot) {
+fn search(snapshot: &Snapshot) -> Vec<String> {
+    let raw = RawSearch::Resource {
+        principal: RawEntity {
+            type_name: "U",
+            id: "x",
+            properties: None,
+        },
+        action: RawAction {
+            name: "a",
+            properties: None,
+        },
+        target: RawTarget {
+            type_name: "U",
+            properties: None,
+        },
+        context: None,
+    };
+    let wanted = Wanted {
+        from: 0,
+        limit: None,
+        evaluations: usize::MAX,
+        narrowing: Narrowing::Residuals,
+    };
+    let found = snapshot.search(&raw);
+    found.page(&wanted, OnPolicyError::Deny, || true).ids
+}
+
+/// The longest that is taken.
+fn longest(what: &str, compile: impl Fn(usize) -> Result<Snapshot, String>) -> (usize, Snapshot) {
     let (mut taken, mut refused) = (1, 1_100);
     while refused - taken > 1 {
         let middle = usize::midpoint(taken, refused);
-        match compile(&condition(middle)) {
+        match compile(middle) {
             Ok(_) => taken = middle,
             Err(_) => refused = middle,
         }
     }
-    let snapshot = compile(&condition(taken)).unwrap_or_else(|why| panic!("{what}: {why}"));
+    let snapshot = compile(taken).unwrap_or_else(|why| panic!("{what}: {why}"));
     (taken, snapshot)
 }
 
 #[track_caller]
 fn check(what: &str, condition: impl Fn(usize) -> String) {
-    let (length, snapshot) = longest(what, condition);
+    let (length, snapshot) = longest(what, |n| compile(&condition(n)));
     let answer = on_stack(EVALUATION_STACK_BYTES / 2, || decide(&snapshot));
     let is_decided = match answer.errors.first() {
         Some(error) => error.message.contains("does not exist"),
@@ -144,4 +194,29 @@ fn the_deepest_conditions_decide_in_half_of_the_stack() {
     check("is in", |n| {
         format!("true{}", " && principal is U in principal".repeat(n))
     });
+}
+
+#[test]
+fn the_deepest_conditions_are_searched_in_half_of_the_stack() {
+    type Shape = fn(usize) -> String;
+    let shapes: [(&str, Shape); 5] = [
+        ("sum", |n| format!("resource.n{} == 0", " + 0".repeat(n))),
+        ("and", |n| {
+            format!("resource.b{}", " && resource.b".repeat(n))
+        }),
+        ("or", |n| {
+            format!("{}resource.b", "!resource.b || ".repeat(n))
+        }),
+        ("ifs in else", |n| {
+            format!("{}true", "if resource.n == 1 then false else ".repeat(n))
+        }),
+        ("parentheses", |n| {
+            format!("{}resource.b{}", "(true && ".repeat(n), ")".repeat(n))
+        }),
+    ];
+    for (what, shape) in shapes {
+        let (length, snapshot) = longest(what, |n| compile_typed(&shape(n)));
+        let found = on_stack(EVALUATION_STACK_BYTES / 2, || search(&snapshot));
+        assert_eq!(found, ["x"], "{what} × {length}");
+    }
 }
