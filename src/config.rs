@@ -31,7 +31,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Looking costs a walk over the folders; a hundred a second is no poll but a load.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A page that may take no time at all would never come to its first candidate.
+/// Less is one candidate a page.
 const MIN_SEARCH_TIME: Duration = Duration::from_millis(1);
 
 /// How long `/readyz` says "draining" before the listeners close: a few probes of an

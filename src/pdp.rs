@@ -159,7 +159,7 @@ impl Session {
             from,
             limit,
             evaluations,
-            narrowing: if search.candidates() < RESIDUALS_PAY {
+            narrowing: if search.candidates().saturating_sub(from) < RESIDUALS_PAY {
                 Narrowing::Scopes
             } else {
                 Narrowing::Residuals

@@ -23,8 +23,13 @@ const INLINE_QUERIES: usize = 32;
 const INLINE_READ_BYTES: usize = 64 << 10;
 /// How many long jobs may wait for each core. A batch of the largest size takes about 60 ms, so
 /// a full queue of them is about a second; a caller that would wait longer is better told to
-/// come again.
+/// come again. Searches may take longer: of a queue of them, those whose deadline comes first are
+/// told so then.
 const WAITING_PER_CORE: usize = 16;
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
 
 /// How many queries of a body of this length may be decided on a request thread.
 pub(super) fn inline_queries(body_bytes: usize) -> usize {
@@ -44,8 +49,15 @@ pub(super) struct Offload {
 }
 
 impl Offload {
+    /// One job on each core.
     pub(super) fn new() -> Self {
-        Self::with(available_parallelism().map_or(1, NonZero::get))
+        Self::with(cores())
+    }
+
+    /// One job on every second core, for jobs that take seconds: what else there is to do gets
+    /// the others.
+    pub(super) fn of_half_the_cores() -> Self {
+        Self::with((cores() / 2).max(1))
     }
 
     fn with(cores: usize) -> Self {

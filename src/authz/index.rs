@@ -20,24 +20,24 @@ use super::{
 
 /// Policies ready for Cedar's authorizer.
 #[derive(Debug, Default)]
-struct Candidates {
+struct Relevant {
     set: PolicySet,
     /// Every uid in their texts.
     literals: Vec<Uid>,
 }
 
-/// Candidates by action.
+/// Policies by action.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// Policies without an action scope: kept once, not with each action.
-    everywhere: Candidates,
-    by_action: HashMap<EntityUid, Arc<Candidates>>,
+    everywhere: Relevant,
+    by_action: HashMap<EntityUid, Arc<Relevant>>,
     /// For actions that neither the schema nor a policy names.
-    others: Arc<Candidates>,
+    others: Arc<Relevant>,
     forbids: HashSet<PolicyId>,
 }
 
-/// What the candidates say, as Cedar would of the whole set.
+/// What the relevant policies say, as Cedar would of the whole set.
 #[derive(Debug)]
 pub(super) struct Verdict {
     pub(super) allows: bool,
@@ -67,9 +67,9 @@ impl Index {
         let declared = schema.into_iter().flat_map(|schema| schema.cedar.actions());
         actions.extend(declared.cloned());
         let groups = Groups::of(schema);
-        // Many actions share their candidates; one set serves them all.
-        let mut built: HashMap<Vec<usize>, Arc<Candidates>> = HashMap::new();
-        let mut candidates = |action: Option<&EntityUid>| {
+        // Many actions share their policies; one set serves them all.
+        let mut built: HashMap<Vec<usize>, Arc<Relevant>> = HashMap::new();
+        let mut relevant = |action: Option<&EntityUid>| {
             let matching = policies.iter().enumerate();
             let chosen: Vec<usize> = matching
                 .filter(|(_, (_, constraint))| groups.may_match(constraint, action))
@@ -81,18 +81,18 @@ impl Index {
             let of = chosen
                 .iter()
                 .filter_map(|index| Some(policies.get(*index)?.0));
-            let new = Arc::new(Candidates::new(set, of)?);
+            let new = Arc::new(Relevant::new(set, of)?);
             built.insert(chosen, Arc::clone(&new));
             Ok::<_, String>(new)
         };
         let anywhere = policies
             .iter()
             .filter(|(_, constraint)| *constraint == ActionConstraint::Any);
-        let everywhere = Candidates::new(set, anywhere.map(|(policy, _)| *policy))?;
-        let others = candidates(None)?;
+        let everywhere = Relevant::new(set, anywhere.map(|(policy, _)| *policy))?;
+        let others = relevant(None)?;
         let mut by_action = HashMap::new();
         for action in actions {
-            let of_action = candidates(Some(&action))?;
+            let of_action = relevant(Some(&action))?;
             by_action.insert(action, of_action);
         }
         let forbids = policies
@@ -116,8 +116,8 @@ impl Index {
             errors: Vec::new(),
         };
         let mut forbidden = false;
-        for candidates in self.candidates(request.action()) {
-            let response = Authorizer::new().is_authorized(request, &candidates.set, entities);
+        for relevant in self.relevant(request.action()) {
+            let response = Authorizer::new().is_authorized(request, &relevant.set, entities);
             let allows = response.decision() == Decision::Allow;
             let mut reasons = response.diagnostics().reason().cloned().peekable();
             let forbids = !allows && reasons.peek().is_some();
@@ -139,16 +139,16 @@ impl Index {
 
     /// Every uid in the texts of the policies that can matter.
     pub(super) fn literals(&self, action: Option<&EntityUid>) -> impl Iterator<Item = &Uid> {
-        self.candidates(action)
+        self.relevant(action)
             .into_iter()
-            .flat_map(|candidates| &candidates.literals)
+            .flat_map(|relevant| &relevant.literals)
     }
 
     /// The sets of policies that can matter for this action. No policy is in both.
     pub(super) fn sets(&self, action: Option<&EntityUid>) -> impl Iterator<Item = &PolicySet> {
-        self.candidates(action)
+        self.relevant(action)
             .into_iter()
-            .map(|candidates| &candidates.set)
+            .map(|relevant| &relevant.set)
     }
 
     /// Every action that the scope of a policy names, or the schema declares.
@@ -157,7 +157,7 @@ impl Index {
     }
 
     /// The policies that can matter for this action: those without an action scope, and its own.
-    fn candidates(&self, action: Option<&EntityUid>) -> [&Candidates; 2] {
+    fn relevant(&self, action: Option<&EntityUid>) -> [&Relevant; 2] {
         let own = action.and_then(|action| self.by_action.get(action));
         [&self.everywhere, own.unwrap_or(&self.others)]
     }
@@ -202,7 +202,7 @@ impl Groups {
     }
 }
 
-impl Candidates {
+impl Relevant {
     fn new<'p>(
         whole: &PolicySet,
         policies: impl Iterator<Item = &'p Policy>,

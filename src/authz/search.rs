@@ -106,8 +106,8 @@ pub struct Found {
     pub next: Option<usize>,
     /// How many there are in all, where this page came to know it.
     pub total: Option<usize>,
-    /// Policies that could not be evaluated for one of the candidates, with the first error of
-    /// each; sorted.
+    /// Policies that could not be evaluated for one of the candidates that were decided, with the
+    /// first error of each; sorted.
     pub errors: Vec<PolicyError>,
 }
 
@@ -202,7 +202,7 @@ impl<'s> Search<'s> {
         let alike = !snapshot.has_alias_of(target.type_name);
         let candidates = match read {
             Err(_) if alike => Candidates::default(),
-            Ok(_) | Err(_) => Candidates::entities(snapshot, target.type_name, PROBE, &inline),
+            Ok(_) | Err(_) => Candidates::entities(snapshot, &target, PROBE, &inline),
         };
         let narrowable = read.ok().filter(|_| alike && inline.is_nothing());
         let narrowable = narrowable.map(|(request, mentioned)| Narrowable {
@@ -230,7 +230,8 @@ impl<'s> Search<'s> {
         &self.diagnostics
     }
 
-    /// Finds one page. `go_on` is asked before each candidate; once it says no, the page ends.
+    /// Finds one page. `go_on` is asked before each candidate but the first, so that every page
+    /// gets somewhere; once it says no, the page ends.
     pub fn page(
         &self,
         wanted: &Wanted,
@@ -244,7 +245,7 @@ impl<'s> Search<'s> {
             return page.done();
         }
         for position in wanted.from..self.candidates.len() {
-            if !go_on() {
+            if position > wanted.from && !go_on() {
                 return page.cut(position);
             }
             let stored = self.candidates.stored(position);
@@ -265,8 +266,9 @@ impl<'s> Search<'s> {
             };
             let Some(query) = query else { continue };
             let answer = self.snapshot.decide(&query, on_error);
-            if page.take(position, id, answer) {
-                return page.found;
+            page.take(position, id, answer);
+            if page.is_full() {
+                return page.end();
             }
         }
         page.done()
@@ -294,8 +296,8 @@ impl<'w> Page<'w> {
         }
     }
 
-    /// Takes what one candidate came to; whether the page is full and more is known to follow.
-    fn take(&mut self, position: usize, id: &str, answer: Answer) -> bool {
+    /// Takes what one candidate came to.
+    fn take(&mut self, position: usize, id: &str, answer: Answer) {
         let permitted = answer.decision() == Decision::Allow;
         for error in answer.errors {
             if self.erring.insert(error.policy.clone()) {
@@ -303,27 +305,30 @@ impl<'w> Page<'w> {
             }
         }
         if !permitted {
-            return false;
+            return;
         }
         self.count += 1;
-        let limit = self.wanted.limit.unwrap_or(usize::MAX);
-        if self.found.ids.len() < limit {
+        if self.found.ids.len() < self.limit() {
             self.found.ids.push(id.to_owned());
-            return false;
+        } else {
+            self.found.next.get_or_insert(position);
         }
-        self.found.next.get_or_insert(position);
-        // Whoever wants none wants to know how many there are.
-        if limit > 0 {
-            self.found.errors.sort();
-        }
-        limit > 0
+    }
+
+    /// Whether all that is wanted is found, and more is known to follow. Whoever wants none wants
+    /// to know how many there are.
+    fn is_full(&self) -> bool {
+        self.found.next.is_some() && self.limit() > 0
+    }
+
+    fn limit(&self) -> usize {
+        self.wanted.limit.unwrap_or(usize::MAX)
     }
 
     /// The page ends here though more may follow.
     fn cut(mut self, position: usize) -> Found {
         self.found.next.get_or_insert(position);
-        self.found.errors.sort();
-        self.found
+        self.end()
     }
 
     /// Every candidate has been seen.
@@ -331,6 +336,10 @@ impl<'w> Page<'w> {
         if self.wanted.from == 0 {
             self.found.total = Some(self.count);
         }
+        self.end()
+    }
+
+    fn end(mut self) -> Found {
         self.found.errors.sort();
         self.found
     }

@@ -199,7 +199,7 @@ fn the_deepest_conditions_decide_in_half_of_the_stack() {
 #[test]
 fn the_deepest_conditions_are_searched_in_half_of_the_stack() {
     type Shape = fn(usize) -> String;
-    let shapes: [(&str, Shape); 5] = [
+    let shapes: [(&str, Shape); 8] = [
         ("sum", |n| format!("resource.n{} == 0", " + 0".repeat(n))),
         ("and", |n| {
             format!("resource.b{}", " && resource.b".repeat(n))
@@ -209,6 +209,16 @@ fn the_deepest_conditions_are_searched_in_half_of_the_stack() {
         }),
         ("ifs in else", |n| {
             format!("{}true", "if resource.n == 1 then false else ".repeat(n))
+        }),
+        ("not", |n| {
+            format!("{}resource.b{} || true", "!(".repeat(n), ")".repeat(n))
+        }),
+        ("sets", |n| {
+            let (open, close) = ("[".repeat(n), "]".repeat(n));
+            format!("{open}resource.n{close} == {open}0{close}")
+        }),
+        ("is in", |n| {
+            format!("resource.b{}", " && resource is U in resource".repeat(n))
         }),
         ("parentheses", |n| {
             format!("{}resource.b{}", "(true && ".repeat(n), ")".repeat(n))

@@ -57,9 +57,9 @@ pub(in crate::api) fn search(
     let json = body::parse(text, limits)?;
     let top = object(&json)?;
     let slots = Slots::top(top);
-    let query = Query::parse(&slots, sought).map_err(Refusal::invalid)?;
+    let question = SearchQuestion::parse(&slots, sought).map_err(Refusal::invalid)?;
     let page = Page::parse(top, sought, session.revision())?;
-    let search = session.snapshot().search(&query.raw());
+    let search = session.snapshot().search(&question.raw());
     if search.candidates() > at_most {
         return Ok(None);
     }
@@ -71,19 +71,19 @@ pub(in crate::api) fn search(
         limits.search_evaluations,
         || until.is_ahead(),
     );
-    let context = (rules.decision_context || query.explain).then(|| Context {
+    let context = (rules.decision_context || question.explain).then(|| Context {
         diagnostics: diagnostics(search.diagnostics(), &found),
     });
     let answer = Answer {
         page: page.told(&found),
         context,
-        results: results(&query, &found.ids),
+        results: results(&question, &found.ids),
     };
     Ok(Some(reply::json(StatusCode::OK, &answer)))
 }
 
 /// A search of the right shape.
-struct Query<'a> {
+struct SearchQuestion<'a> {
     parts: Parts<'a>,
     context: Option<Cow<'a, Object<'a>>>,
     explain: bool,
@@ -95,7 +95,7 @@ enum Parts<'a> {
     Subject(RawTarget<'a>, RawAction<'a>, RawEntity<'a>),
 }
 
-impl<'a> Query<'a> {
+impl<'a> SearchQuestion<'a> {
     fn parse(slots: &Slots<'a>, sought: Sought) -> Result<Self, String> {
         let parts = match sought {
             Sought::Action => Parts::Action(slots.subject()?, slots.resource()?),
@@ -185,8 +185,8 @@ enum Named<'a> {
     },
 }
 
-fn results<'a>(query: &'a Query<'_>, ids: &'a [String]) -> Vec<Named<'a>> {
-    let named = |id: &'a String| match &query.parts {
+fn results<'a>(question: &'a SearchQuestion<'_>, ids: &'a [String]) -> Vec<Named<'a>> {
+    let named = |id: &'a String| match &question.parts {
         Parts::Action(..) => Named::Action { name: id },
         Parts::Resource(.., target) | Parts::Subject(target, ..) => Named::Entity {
             kind: target.type_name,

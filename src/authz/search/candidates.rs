@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::authz::{
-    Snapshot,
+    RawTarget, Snapshot,
     engine::{self, Entity, Uid},
     inline::Inline,
     uids,
@@ -36,21 +36,22 @@ impl<'s> Candidates<'s> {
     }
 
     /// Entities of a type: the stored ones, and those that came along with the question. The
-    /// probe is neither.
+    /// probe did not, if only the properties of the target make it one.
     pub(super) fn entities(
         snapshot: &'s Snapshot,
-        type_name: &str,
+        target: &RawTarget<'_>,
         probe: &str,
         inline: &Inline,
     ) -> Self {
-        let Ok(probe) = uids::from_parts(type_name, probe) else {
+        let Ok(probe) = uids::from_parts(target.type_name, probe) else {
             return Self::default();
         };
         let stored = snapshot.stored();
         let of_type = stored.of_type(&probe.type_name().to_string());
         let probe = engine::uid(&probe);
         let is_other = |uid: &&Uid| {
-            uid.entity_type() == probe.entity_type() && *uid != probe && stored.get(uid).is_none()
+            let is_probe = *uid == probe && target.properties.is_some();
+            uid.entity_type() == probe.entity_type() && !is_probe && stored.get(uid).is_none()
         };
         let others: BTreeSet<&Uid> = inline.iter().map(Entity::uid).filter(is_other).collect();
         let others = others.into_iter().enumerate().map(|(before, uid)| {

@@ -21,6 +21,10 @@ use crate::authz::{
 
 use super::Open;
 
+/// Most policies that are evaluated in part at once: each takes some ten microseconds, and nobody
+/// is asked meanwhile whether to go on.
+const MAX_POLICIES: usize = 10_000;
+
 /// Policies that speak of the candidate alone.
 #[derive(Debug)]
 pub(super) struct Residuals<'s> {
@@ -51,7 +55,19 @@ impl<'s> Residuals<'s> {
         let mut policies = Vec::new();
         let mut forbidden = false;
         for set in snapshot.index.sets(request.action()) {
+            if set.num_of_policies() > MAX_POLICIES {
+                return None;
+            }
             let response = set.tpe(&partial, &known, schema).ok()?;
+            // What errs for every candidate is to be seen where they are decided.
+            if response
+                .error_permits()
+                .chain(response.error_forbids())
+                .next()
+                .is_some()
+            {
+                return None;
+            }
             forbidden |= response.true_forbids().next().is_some();
             policies.extend(undecided(&response));
         }

@@ -39,7 +39,9 @@ impl Scopes {
                 Open::Resource => (principal, resource),
             };
             let uid = engine::uid(open.known(request)?);
-            let entity = snapshot.stored().get(uid).map(AsRef::as_ref);
+            let stored = snapshot.stored();
+            let entity = stored.get(uid).or_else(|| stored.action(uid));
+            let entity = entity.map(AsRef::as_ref);
             known.lets_in(uid, entity).then_some(sought)
         });
         Self(sides.collect())
