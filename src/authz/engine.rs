@@ -24,6 +24,10 @@ use cedar_policy_core::{
 
 use super::schema::{Attribute, Shape, ValueType};
 
+mod sight;
+
+pub(super) use sight::sight;
+
 /// An entity with direct parents and, once closed, all ancestors.
 pub(super) type Entity = ast::Entity;
 
@@ -297,7 +301,7 @@ fn value_type(schema: &ValidatorSchema, declared: &Type) -> ValueType {
 }
 
 /// The ids of an enumerated type; none for any other.
-fn choices(schema: &ValidatorSchema, name: &ast::EntityType) -> Vec<String> {
+pub(super) fn choices(schema: &ValidatorSchema, name: &ast::EntityType) -> Vec<String> {
     let described = CoreSchema::new(schema).entity_type(name);
     let ids = described
         .as_ref()

@@ -24,6 +24,8 @@ struct Relevant {
     set: PolicySet,
     /// Every uid in their texts.
     literals: Vec<Uid>,
+    /// Through how many entities in a row they look, at most.
+    sight: usize,
 }
 
 /// Policies by action.
@@ -156,6 +158,12 @@ impl Index {
         self.by_action.keys()
     }
 
+    /// Through how many entities in a row the policies that can matter look, at most.
+    pub(super) fn sight(&self, action: Option<&EntityUid>) -> usize {
+        let relevant = self.relevant(action).map(|relevant| relevant.sight);
+        relevant.into_iter().max().unwrap_or(0)
+    }
+
     /// The policies that can matter for this action: those without an action scope, and its own.
     fn relevant(&self, action: Option<&EntityUid>) -> [&Relevant; 2] {
         let own = action.and_then(|action| self.by_action.get(action));
@@ -209,7 +217,9 @@ impl Relevant {
     ) -> Result<Self, String> {
         let mut set = PolicySet::new();
         let mut literals: HashSet<Uid> = HashSet::new();
+        let mut sight = 0;
         for policy in policies {
+            sight = sight.max(engine::sight(policy));
             literals.extend(
                 policy
                     .entity_literals()
@@ -232,6 +242,7 @@ impl Relevant {
         Ok(Self {
             set,
             literals: literals.into_iter().collect(),
+            sight,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The entities one question can reach: what it brought along, beside what is stored.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, VecDeque},
     sync::{Arc, OnceLock},
 };
 
@@ -50,6 +50,75 @@ impl NamedBy {
     }
 }
 
+/// The way to everything within sight.
+struct Walk<'a> {
+    given: &'a Given,
+    snapshot: &'a Snapshot,
+    sight: usize,
+    /// How many steps off each entity is that was reached.
+    nearest: HashMap<Uid, usize>,
+    reached: Vec<Arc<Entity>>,
+    missing: Option<Uid>,
+}
+
+impl Walk<'_> {
+    /// Goes on from these, the nearest first.
+    fn from(&mut self, starts: impl IntoIterator<Item = Uid>, named_by: NamedBy) {
+        let starts = starts.into_iter().map(|uid| (uid, named_by, 0));
+        let mut queue: VecDeque<(Uid, NamedBy, usize)> = starts.collect();
+        while let Some((uid, named_by, steps)) = queue.pop_front() {
+            let next = self.visit(&uid, named_by, steps);
+            queue.extend(next.into_iter().flat_map(|(entity, named_by)| {
+                let mentioned = engine::mentioned(&entity).into_iter();
+                mentioned.map(move |uid| (uid, named_by, steps + 1))
+            }));
+        }
+    }
+
+    /// Takes an entity; the entity whose mentions come next, if they do.
+    fn visit(
+        &mut self,
+        uid: &Uid,
+        named_by: NamedBy,
+        steps: usize,
+    ) -> Option<(Arc<Entity>, NamedBy)> {
+        let stored = self.snapshot.stored();
+        let inline = &self.given.inline;
+        if inline.lookup(stored, uid).is_none() {
+            if named_by.counts_as_missing(self.snapshot.schema(), uid) {
+                self.missing = self.missing.take().max(Some(uid.clone()));
+            }
+            return None;
+        }
+        let before = self.nearest.get(uid).copied();
+        if before.is_some_and(|before| before <= steps) {
+            return None;
+        }
+        self.nearest.insert(uid.clone(), steps);
+        let entity = self.given.seen(self.snapshot, uid)?;
+        // Beyond the sight of the policies nothing is seen, only missed.
+        if steps < self.sight && before.is_none_or(|before| before >= self.sight) {
+            self.reached.push(Arc::clone(&entity));
+        }
+        let came_along = inline.get(uid).is_some();
+        if steps + 1 < self.sight || came_along {
+            let next = match named_by {
+                NamedBy::Policy => NamedBy::Policy,
+                NamedBy::Question | NamedBy::Store if came_along => NamedBy::Question,
+                NamedBy::Question | NamedBy::Store => NamedBy::Store,
+            };
+            return Some((entity, next));
+        }
+        // What is missing further off is known of what is stored.
+        if !matches!(named_by, NamedBy::Policy)
+            && let Some(missing) = stored.missing_behind(uid)
+        {
+            self.missing = self.missing.take().max(Some(missing.clone()));
+        }
+        None
+    }
+}
+
 impl Given {
     /// Closes the entities of a question.
     ///
@@ -76,52 +145,33 @@ impl Given {
         self.inline.is_nothing()
     }
 
-    /// Collects what can be reached from `roots` through attributes and tags.
+    /// Collects what policies that look through `sight` entities in a row can reach from `roots`
+    /// and from their own texts, through attributes and tags.
     ///
-    /// Exact for every policy: a policy gets at an entity only through the request, its own text
-    /// and the attributes and tags of entities it got at before; `in` asks the left one alone.
+    /// Exact for every such policy: a policy gets at an entity only through the request, its own
+    /// text and the attributes and tags of entities it got at before; `in` asks the left one alone.
     pub(super) fn slice(
         &self,
         snapshot: &Snapshot,
         roots: impl IntoIterator<Item = Uid>,
         literals: impl IntoIterator<Item = Uid>,
+        sight: usize,
     ) -> Result<Slice, String> {
-        let stored = snapshot.stored();
-        let mut seen: HashSet<Uid> = HashSet::new();
-        let mut reached: Vec<Arc<Entity>> = Vec::new();
-        let mut missing: Option<Uid> = None;
-        // The question comes off the stack first: what it reaches is its own, whatever the
-        // policies name besides.
-        let from_policies = literals.into_iter().map(|uid| (uid, NamedBy::Policy));
-        let from_question = roots.into_iter().map(|uid| (uid, NamedBy::Question));
-        let mut queue: Vec<(Uid, NamedBy)> = from_policies.chain(from_question).collect();
-        while let Some((uid, named_by)) = queue.pop() {
-            if self.inline.lookup(stored, &uid).is_none() {
-                if named_by.counts_as_missing(snapshot.schema(), &uid) {
-                    missing = missing.max(Some(uid));
-                }
-                continue;
-            }
-            if !seen.insert(uid.clone()) {
-                continue;
-            }
-            let entity = self.seen(snapshot, &uid);
-            let next = match named_by {
-                NamedBy::Policy => NamedBy::Policy,
-                NamedBy::Question | NamedBy::Store => match self.inline.get(&uid) {
-                    Some(_) => NamedBy::Question,
-                    None => NamedBy::Store,
-                },
-            };
-            if let Some(entity) = entity {
-                let mentioned = engine::mentioned(&entity).into_iter();
-                queue.extend(mentioned.map(|uid| (uid, next)));
-                reached.push(entity);
-            }
-        }
+        let mut walk = Walk {
+            given: self,
+            snapshot,
+            // What the question itself names is always seen.
+            sight: sight.max(1),
+            nearest: HashMap::new(),
+            reached: Vec::new(),
+            missing: None,
+        };
+        // The question comes first: what it reaches is its own, whatever the policies name besides.
+        walk.from(roots, NamedBy::Question);
+        walk.from(literals, NamedBy::Policy);
         Ok(Slice {
-            entities: engine::view(reached)?,
-            missing,
+            entities: engine::view(walk.reached)?,
+            missing: walk.missing,
         })
     }
 
@@ -150,5 +200,85 @@ impl Given {
         };
         let ancestors = self.above.ancestors(entity.uid(), &hierarchy)?;
         Some(Arc::new(engine::with_ancestors(entity, ancestors)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::authz::{SourceFile, Sources};
+
+    fn file(name: &str, text: &str) -> SourceFile {
+        SourceFile {
+            name: name.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        }
+    }
+
+    fn user(n: usize) -> serde_json::Value {
+        let boss = json!({ "__entity": { "type": "User", "id": format!("u{}", n + 1) } });
+        json!({ "uid": { "type": "User", "id": format!("u{n}") },
+            "attrs": { "level": n, "boss": boss }, "parents": [] })
+    }
+
+    /// A hundred users, each the boss of the one before.
+    fn chain(policy: &str) -> Snapshot {
+        let users: Vec<_> = (0..100).map(user).collect();
+        let sources = Sources {
+            policies: vec![file("p.cedar", policy)],
+            entities: vec![file("e.json", &json!(users).to_string())],
+            ..Sources::default()
+        };
+        Snapshot::compile(&sources).unwrap()
+    }
+
+    fn seen(snapshot: &Snapshot, roots: &[&str]) -> Vec<String> {
+        seen_with(Inline::default(), snapshot, roots)
+    }
+
+    fn seen_with(inline: Inline, snapshot: &Snapshot, roots: &[&str]) -> Vec<String> {
+        let uid = |text: &&str| engine::uid(&text.parse().unwrap()).clone();
+        let literals = snapshot.index.literals(None).cloned();
+        let given = Given::new(inline, snapshot).unwrap();
+        let roots = roots.iter().map(uid);
+        let slice = given.slice(snapshot, roots, literals, snapshot.index.sight(None));
+        let entities = slice.unwrap().entities;
+        let ids = entities
+            .iter()
+            .map(|it| it.uid().id().unescaped().to_owned());
+        let mut ids: Vec<String> = ids.collect();
+        ids.sort();
+        ids
+    }
+
+    #[test]
+    fn no_more_is_seen_than_policies_can_look_at() {
+        let of = |condition: &str| {
+            let policy = format!("permit (principal, action, resource) when {{ {condition} }};");
+            chain(&policy)
+        };
+        let root = "User::\"u0\"";
+        assert_eq!(seen(&of("principal == resource"), &[root]), ["u0"]);
+        assert_eq!(seen(&of("principal.level > 3"), &[root]), ["u0"]);
+        let two = of("principal.boss.level > 3");
+        assert_eq!(seen(&two, &[root]), ["u0", "u1"]);
+        assert_eq!(
+            seen(&two, &[root, "User::\"u50\""]),
+            ["u0", "u1", "u50", "u51"]
+        );
+        let named = of("principal.boss.level > 3 && User::\"u2\".boss.level > 3");
+        assert_eq!(seen(&named, &[root]), ["u0", "u1", "u2", "u3"]);
+    }
+
+    #[test]
+    fn what_is_far_from_one_start_may_be_near_to_another() {
+        let condition = "principal.level > 3 && User::\"u1\".level > 3";
+        let policy = format!("permit (principal, action, resource) when {{ {condition} }};");
+        let mut inline = Inline::default();
+        inline.insert(engine::parse_entity(user(0), None).unwrap());
+        let seen = seen_with(inline, &chain(&policy), &["User::\"u0\""]);
+        assert_eq!(seen, ["u0", "u1"]);
     }
 }

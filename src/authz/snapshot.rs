@@ -199,7 +199,7 @@ impl Snapshot {
         let roots = roots
             .into_iter()
             .chain(action.map(|action| engine::uid(action).clone()));
-        let slice = given.slice(self, roots, literals)?;
+        let slice = given.slice(self, roots, literals, self.index.sight(action))?;
         match slice.missing {
             Some(missing) => Err(query::not_stored(&missing)),
             None => Ok(Some(slice.entities)),

@@ -116,7 +116,10 @@ fn known_entities(
         .chain([engine::uid(known), engine::uid(action)]);
     let literals = snapshot.index.literals(Some(action)).cloned();
     let nothing = Given::new(Inline::default(), snapshot).ok()?;
-    let slice = nothing.slice(snapshot, roots.cloned(), literals).ok()?;
+    let sight = snapshot.index.sight(Some(action));
+    let slice = nothing
+        .slice(snapshot, roots.cloned(), literals, sight)
+        .ok()?;
     Some(slice.entities)
 }
 
