@@ -67,11 +67,12 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Json<'a>, Ref
     }
 }
 
-/// Whether the content type is `application/json`, with or without parameters.
+/// Whether the one content type is `application/json`, with or without parameters.
 fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (kinds.next(), kinds.next()) else {
+        return false;
+    };
+    let kind = only.to_str().ok().and_then(|it| it.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }

@@ -61,6 +61,8 @@ impl Shape {
 #[derive(Debug)]
 pub(super) struct EntityType {
     pub(super) shape: Shape,
+    /// The ids there are, if the type is enumerated.
+    pub(super) choices: Vec<String>,
     /// `@held("stored")`: only the store speaks for it.
     pub(super) held: bool,
     /// `@parent("…")`: attribute paths whose values are parents.
@@ -155,6 +157,7 @@ impl SchemaModel {
                 name.to_string(),
                 EntityType {
                     shape: engine::shape(&model.cedar, name).unwrap_or_default(),
+                    choices: engine::choices(model.cedar.as_ref(), name.as_ref()),
                     held: false,
                     parents: Vec::new(),
                     parent_kinds: HashSet::new(),

@@ -198,10 +198,11 @@ impl<'s> Search<'s> {
         let mut reading = Reading::new(snapshot);
         let read = reading.read(&raw.question(PROBE));
         let (inline, diagnostics) = reading.into_parts();
-        // An alias is read as another entity, maybe of another type: only its own question tells.
+        // An alias is read as another entity, maybe of another type, and what came along may be read
+        // differently beside another candidate: then only its own question tells.
         let alike = !snapshot.has_alias_of(target.type_name);
         let candidates = match read {
-            Err(_) if alike => Candidates::default(),
+            Err(_) if alike && inline.is_nothing() => Candidates::default(),
             Ok(_) | Err(_) => Candidates::entities(snapshot, &target, PROBE, &inline),
         };
         let narrowable = read.ok().filter(|_| alike && inline.is_nothing());

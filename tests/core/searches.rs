@@ -404,3 +404,65 @@ fn types_that_nothing_is_stored_of_find_nothing() {
         assert_eq!(ids(&snapshot, &raw), [""; 0], "{type_name}");
     }
 }
+
+#[test]
+fn every_id_of_an_enumerated_type_is_a_candidate() {
+    let schema = "entity User; entity Color enum [\"red\", \"blue\", \"green\"];
+        action read appliesTo { principal: [User, Color], resource: [Color] };";
+    let policy = "permit (principal, action, resource) unless { resource == Color::\"red\" };";
+    let snapshot = snapshot(policy, Some(schema), &json!([]));
+    let raw = RawSearch::Resource {
+        principal: plain("User", "ann"),
+        action: READ,
+        target: RawTarget {
+            type_name: "Color",
+            properties: None,
+        },
+        context: None,
+    };
+    assert_eq!(ids(&snapshot, &raw), ["blue", "green"]);
+}
+
+#[test]
+fn stored_actions_are_candidates_where_no_schema_declares_any() {
+    let action = |id: &str, parents: Value| json!({ "uid": { "type": "Action", "id": id }, "attrs": {}, "parents": parents });
+    let group = json!([{ "type": "Action", "id": "all" }]);
+    let entities = json!([
+        action("x", group),
+        action("y", json!([])),
+        action("all", json!([]))
+    ]);
+    let policy = "permit (principal, action in Action::\"all\", resource);";
+    let raw = RawSearch::Action {
+        principal: plain("U", "ann"),
+        resource: plain("U", "ann"),
+        context: None,
+    };
+    assert_eq!(ids(&snapshot(policy, None, &entities), &raw), ["all", "x"]);
+}
+
+#[test]
+fn what_is_too_much_beside_one_candidate_may_be_fine_beside_another() {
+    let schema = "entity User; entity Doc { level?: Long, rel?: Set<Doc> };
+        action read appliesTo { principal: [User], resource: [Doc], context: { d?: Doc } };";
+    let policy = "permit (principal, action, resource) when { resource has level };";
+    let doc = |id: &str| json!({ "uid": { "type": "Doc", "id": id }, "attrs": {}, "parents": [] });
+    let snapshot = snapshot(policy, Some(schema), &json!([doc("a"), doc("b")]));
+    let many: Vec<Value> = (0..1_000)
+        .map(|n| json!({ "id": format!("n{n}"), "properties": {} }))
+        .collect();
+    let context = json!({ "d": { "id": "a", "properties": { "rel": many } } }).to_string();
+    let context = Json::parse(context.as_bytes(), 64).unwrap();
+    let level = Json::parse(br#"{"level":1}"#, 64).unwrap();
+    let raw = RawSearch::Resource {
+        principal: plain("User", "ann"),
+        action: READ,
+        target: RawTarget {
+            type_name: "Doc",
+            properties: level.as_object(),
+        },
+        context: context.as_object(),
+    };
+    // The properties of the target come first: beside `a`, those of the context are not read.
+    assert_eq!(ids(&snapshot, &raw), ["a"]);
+}

@@ -121,10 +121,14 @@ fn of_host<B>(request: &Request<B>) -> Result<Bytes, Refusal> {
         true => "https",
         false => "http",
     };
+    let header = request.headers().get(HOST);
+    let host = || header.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    // The whole URL, where a caller sends it, counts before the header (RFC 9112, section 3.2.2).
     let authority = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| Authority::try_from(host.as_bytes()).ok())
+        .uri()
+        .authority()
+        .cloned()
+        .or_else(host)
         .filter(|authority| !authority.as_str().contains('@'))
         .ok_or_else(|| Refusal::bad(Code::InvalidHost, "the Host header names no host"))?;
     document(&format!("{scheme}://{authority}")).map_err(|error| {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use cedar_policy::EntityUid;
+
 use crate::authz::{
     RawTarget, Snapshot,
     engine::{self, Entity, Uid},
@@ -19,14 +21,16 @@ pub(super) struct Candidates<'s> {
 
 impl<'s> Candidates<'s> {
     /// Every action that a question can name: those the schema declares; without a schema, those
-    /// the scopes of policies name.
+    /// that the scopes of policies name or that are stored.
     pub(super) fn actions(snapshot: &Snapshot) -> Self {
         let names: BTreeSet<String> = match snapshot.schema() {
             Some(schema) => schema.action_ids().map(str::to_owned).collect(),
             None => {
                 let named = snapshot.index.named_actions();
-                let ids = named.map(|action| action.id().unescaped().to_owned());
-                ids.collect()
+                let named = named.map(|action| action.id().unescaped().to_owned());
+                let stored = snapshot.stored().of_type("Action").iter();
+                let stored = stored.map(|action| engine::id(action.uid()).to_owned());
+                named.chain(stored).collect()
             }
         };
         Self {
@@ -35,8 +39,8 @@ impl<'s> Candidates<'s> {
         }
     }
 
-    /// Entities of a type: the stored ones, and those that came along with the question. The
-    /// probe did not, if only the properties of the target make it one.
+    /// Entities of a type: the stored ones, those that came along with the question, and all of
+    /// an enumerated type. The probe did not come along if the properties of the target make it.
     pub(super) fn entities(
         snapshot: &'s Snapshot,
         target: &RawTarget<'_>,
@@ -53,7 +57,18 @@ impl<'s> Candidates<'s> {
             let is_probe = *uid == probe && target.properties.is_some();
             uid.entity_type() == probe.entity_type() && !is_probe && stored.get(uid).is_none()
         };
-        let others: BTreeSet<&Uid> = inline.iter().map(Entity::uid).filter(is_other).collect();
+        let chosen = |choice: &String| uids::from_parts(target.type_name, choice).ok();
+        let choices = snapshot
+            .schema()
+            .and_then(|schema| schema.entity_type(target.type_name))
+            .map_or(&[][..], |entity_type| &entity_type.choices);
+        let choices: Vec<EntityUid> = choices.iter().filter_map(chosen).collect();
+        let others: BTreeSet<&Uid> = inline
+            .iter()
+            .map(Entity::uid)
+            .chain(choices.iter().map(engine::uid))
+            .filter(is_other)
+            .collect();
         let others = others.into_iter().enumerate().map(|(before, uid)| {
             let position = before + of_type.partition_point(|entity| entity.uid() < uid);
             (position, engine::id(uid).to_owned())
