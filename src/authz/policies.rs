@@ -149,7 +149,7 @@ impl Policies {
             }
             Statement::Template(template) => self.set.add_template(template.new_id(id)),
         };
-        added.map_err(|error| refused(Kind::Validate, engine::chain(&error), None))
+        added.map_err(|error| refused(Kind::Validate, text::chain(&error), None))
     }
 
     fn link(&mut self, file: &SourceFile) -> Result<(), Vec<Finding>> {
@@ -211,7 +211,7 @@ impl Policies {
         }
         self.set
             .link(template.clone(), id.clone(), slots)
-            .map_err(|error| engine::chain(&error))?;
+            .map_err(|error| text::chain(&error))?;
         if let (Some(policy), Some(origin)) = (self.set.policy(&id), self.origins.get(&template)) {
             self.infos.push(info(policy, file, 1));
             self.origins.insert(id, *origin);

@@ -7,14 +7,13 @@ use cedar_policy::{Context, EntityUid, PolicySet};
 use super::{
     Finding, Json, Kind, Rejection, SourceFile, Sources,
     coerce::{self, Sink},
-    engine,
     index::Index,
     notes::Path,
     policies::Policies,
     schema::{SchemaModel, Shape},
     stored::StoredEntities,
     table::{self, Section},
-    uids,
+    text, uids,
 };
 
 /// How deep a context may nest.
@@ -146,7 +145,7 @@ fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Findin
         };
         let policies = definitions.set.policies().filter(belongs).cloned();
         let index = PolicySet::from_policies(policies)
-            .map_err(|error| engine::chain(&error))
+            .map_err(|error| text::chain(&error))
             .and_then(|set| Index::new(&set, Some(schema)));
         match index {
             Ok(index) => words.push(Word { name, index }),
@@ -237,7 +236,7 @@ fn context(text: &str, shape: &Shape) -> Result<Context, String> {
     if let Some(note) = notes.0 {
         return Err(note);
     }
-    Context::from_pairs(pairs).map_err(|error| engine::chain(&error))
+    Context::from_pairs(pairs).map_err(|error| text::chain(&error))
 }
 
 /// In a definition nothing may be left out, so that every note is an error.

@@ -2,7 +2,7 @@
 
 use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, Validator};
 
-use crate::authz::{Finding, Kind, Sources, engine, finding, schema::SchemaModel, text};
+use crate::authz::{Finding, Kind, Sources, finding, schema::SchemaModel, text};
 
 use super::Policies;
 
@@ -52,7 +52,7 @@ impl Policies {
     fn parts(&self) -> Result<Vec<PolicySet>, String> {
         let of = |policies: &[&Policy]| {
             PolicySet::from_policies(policies.iter().copied().cloned())
-                .map_err(|error| engine::chain(&error))
+                .map_err(|error| text::chain(&error))
         };
         let alone: Vec<&Policy> = self.set.policies().filter(|it| it.is_static()).collect();
         if alone.len() <= AT_ONCE {
@@ -65,7 +65,7 @@ impl Policies {
         let mut rest = self.set.clone();
         for policy in alone {
             rest.remove_static(policy.id().clone())
-                .map_err(|error| engine::chain(&error))?;
+                .map_err(|error| text::chain(&error))?;
         }
         parts.push(rest);
         Ok(parts)
