@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::{
-    Finding, Kind, Rejection, Snapshot, Sources, conditions::Conditions, index::Index,
-    policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
+    Finding, Kind, Rejection, Snapshot, Sources, conditions::Conditions, finding,
+    index::Index, policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
 };
 
 /// What is stored, and the conditions that it meets.
@@ -28,6 +28,11 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
     // Without the schema that was asked for, whatever else is said would only confuse.
     let judged = schema.is_some() || sources.schema.is_none();
     let policies = Policies::parse(sources, &mut findings);
+    let enough = finding::is_enough(&findings);
+    if let Some(rejection) = enough.then(|| Rejection::of(findings.clone())).flatten() {
+        // The policies are not whole.
+        return Err(rejection);
+    }
     let validated = schema.is_some() && !sources.skip_validation;
     if let Some(schema) = schema.as_ref().filter(|_| validated) {
         policies.validate(sources, schema, &mut findings);
@@ -53,7 +58,7 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         validated,
         index,
         stored: data.stored,
-        warnings: findings,
+        warnings: finding::kept(findings),
         spec: sources.spec.clone(),
         canaries: sources.canaries.clone(),
         matrix: OnceLock::new(),

@@ -70,11 +70,15 @@ enum Statement {
 }
 
 impl Policies {
-    /// Parses every file and links the templates; all findings at once.
+    /// Parses every file and links the templates; all findings at once, until there are as many as
+    /// a rejection has.
     pub(super) fn parse(sources: &Sources, findings: &mut Vec<Finding>) -> Self {
         let mut policies = Self::default();
         let mut position = 0;
         for (index, file) in sources.policies.iter().enumerate() {
+            if finding::is_enough(findings) {
+                return policies;
+            }
             let read = text::utf8(file).and_then(|text| Ok((text, statements(file, text)?)));
             match read {
                 Ok((text, statements)) => {
@@ -101,6 +105,9 @@ impl Policies {
             }
         }
         for file in &sources.links {
+            if finding::is_enough(findings) {
+                return policies;
+            }
             if let Err(found) = policies.link(file) {
                 findings.extend(found);
             }
@@ -287,4 +294,28 @@ fn info(policy: &Policy, file: &str, line: usize) -> PolicyInfo {
 pub(super) fn name(id: &PolicyId) -> String {
     let id: &str = id.as_ref();
     id.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_until_there_are_as_many_findings_as_a_rejection_has() {
+        let broken = |name: usize| SourceFile {
+            name: name.to_string(),
+            bytes: "@id(\"\") permit (principal, action, resource);\n"
+                .repeat(200)
+                .into_bytes(),
+        };
+        let files: Vec<SourceFile> = (0..100).map(broken).collect();
+        let mut findings = Vec::new();
+        let sources = Sources {
+            policies: files.clone(),
+            links: files,
+            ..Sources::default()
+        };
+        Policies::parse(&sources, &mut findings);
+        assert_eq!(findings.len(), 1_010);
+    }
 }

@@ -68,6 +68,9 @@ impl StoredEntities {
         let before = findings.len();
         let mut entries: HashMap<Uid, Entry<'f>> = HashMap::new();
         for file in files {
+            if finding::is_enough(findings) {
+                break;
+            }
             match read(file, schema) {
                 Ok(read) => insert_all(&mut entries, read, findings),
                 Err(found) => findings.extend(found),

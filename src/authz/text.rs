@@ -25,6 +25,12 @@ pub(super) fn offset_in(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
+/// How many lines of a text end between two offsets.
+pub(super) fn newlines(text: &str, from: usize, to: usize) -> usize {
+    let between = text.get(from..to).unwrap_or_default();
+    between.matches('\n').count()
+}
+
 /// Where the lines of a text begin, for whoever asks often.
 #[derive(Debug)]
 pub(super) struct Lines(Vec<usize>);

@@ -229,6 +229,7 @@ pub(crate) fn others() -> Vec<Item> {
         conditions("conditions: deep tables", format!("a = {}", around("{a = ", "1", "}", DEEP)), Refused("recursion depth")),
         conditions("conditions: dotted keys", format!("a{} = 1", ".a".repeat(DEEP)), Refused("recursion limit")),
         conditions("conditions: dotted header", format!("[a{}]\nb = 1", ".a".repeat(DEEP)), Refused("recursion limit")),
+        conditions("conditions: 200,000 empty ones", "[[each]]\n".repeat(200_000), Refused("the rest was not looked at")),
         conditions("conditions: a deep expression", each(&around("(", "true", ")", DEEP)), NESTED),
         conditions("conditions: a long expression", each(&format!("true{}", " && true".repeat(DEEP))), CHAIN),
     ]

@@ -40,6 +40,8 @@ impl Policies {
                 self.finding(sources, warning.policy_id(), warning)
                     .warning()
             }));
+            // More warnings than are kept would only take room until then.
+            *findings = finding::kept(std::mem::take(findings));
             if told >= finding::MAX_TOLD && left > 0 {
                 let message = "there is so much to mend that some policies were not looked at";
                 findings.push(Finding::error(Kind::Validate, String::new(), message));
