@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{
-    Finding, Kind, Rejection, Snapshot, Sources, conditions::Conditions, finding,
+    Finding, Kind, Rejection, Snapshot, Sources, canary, conditions::Conditions, finding,
     index::Index, policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
 };
 
@@ -60,6 +60,7 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         stored: data.stored,
         warnings: finding::kept(findings),
         spec: sources.spec.clone(),
+        canary_cases: canary::count(&sources.canaries),
         canaries: sources.canaries.clone(),
         matrix: OnceLock::new(),
     })

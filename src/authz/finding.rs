@@ -107,6 +107,20 @@ impl Finding {
         self
     }
 
+    /// [`Finding::at`], where so many lines are known to end before an earlier offset: a text is
+    /// not read from its beginning for each of its problems.
+    #[must_use]
+    pub(super) fn at_behind(
+        mut self,
+        known: (usize, usize),
+        text: &str,
+        offset: usize,
+        length: usize,
+    ) -> Self {
+        self.place = Some(Place::behind(known, text, offset, length));
+        self
+    }
+
     /// The same finding at a line and a byte column, both counted from 1.
     #[must_use]
     pub fn at_line(self, text: &str, line: usize, column: usize) -> Self {

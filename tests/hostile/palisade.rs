@@ -63,7 +63,7 @@ pub(crate) struct House(TempDir);
 impl House {
     pub(crate) fn new() -> Self {
         let house = Self(tempfile::tempdir().unwrap());
-        for folder in ["p", "e", "spec", "policies"] {
+        for folder in ["p", "p/tests", "e", "spec", "policies"] {
             fs::create_dir(house.0.path().join(folder)).unwrap();
         }
         for (name, text) in [

@@ -47,7 +47,7 @@ pub(super) fn warned(revision: &Revision, warnings: &[Finding]) {
 }
 
 /// The first findings, and how many more there are.
-fn joined(findings: &[&Finding]) -> String {
+pub(super) fn joined(findings: &[&Finding]) -> String {
     let shown = findings.iter().take(MAX_SHOWN).map(|it| line(it));
     let more = findings.len().saturating_sub(MAX_SHOWN);
     let more = (more > 0).then(|| format!("{more} more on `/v1/status`"));
