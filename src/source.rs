@@ -17,7 +17,7 @@ mod scan;
 mod watch;
 
 pub use editions::{EditionError, Selection};
-pub use gates::{Gate, Gates};
+pub use gates::{Gate, Gates, rehearse};
 pub use reload::{Reloader, Running};
 
 /// Where everything is read from. Paths are as the operator wrote them, relative to `root`.

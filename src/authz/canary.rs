@@ -4,17 +4,36 @@
 //! policies a case names must be among those that decide, and Cedar's plain rule on errors holds:
 //! a case counts them itself. A case without `entities` is asked of those that are stored.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    Answer, CedarQuery, Finding, Json, Kind, Object, Snapshot, SourceFile, stored::StoredEntities,
-    text,
+    CedarQuery, Finding, Json, Kind, Object, Snapshot, SourceFile, finding::MAX_TOLD,
+    stored::StoredEntities, text,
 };
+
+mod expected;
+
+use expected::Expected;
+
+/// How many cases all files may have together: a hundred times what ships, and more than anybody
+/// writes by hand. The next reload waits for them.
+const MAX_CASES: usize = 10_000;
 
 /// How deep a case may nest, its entities included.
 const MAX_DEPTH: usize = 64;
+
+/// How long a case may be, its entities included: as long as the body of a request.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Of how many values a case may be made, as the body of a request: Cedar makes 1.5 KiB of one.
+const MAX_VALUES: usize = 150_000;
+
+/// How many ancestors the entities of a case may have, as those that come with a question: a case
+/// within its length could come to millions.
+const MAX_ANCESTORS: usize = 100_000;
 
 /// The keys of a case.
 const KEYS: [&str; 6] = [
@@ -38,10 +57,13 @@ const WAY_OUT: &str = "if the new answer is meant, change the canary in the same
 /// What came of putting the canaries to a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// How many canaries there are.
+    /// How many canaries were asked.
     pub cases: usize,
-    /// One for each that is not answered as it says, or cannot be asked.
+    /// One for each that is not answered as it says, or cannot be asked, until there are as many as
+    /// anybody reads; the others are not asked then.
     pub findings: Vec<Finding>,
+    /// Whoever was asked whether to go on said no before all were asked.
+    pub cut: bool,
 }
 
 /// A case as its file has it.
@@ -49,57 +71,142 @@ struct Case<'t> {
     file: &'t SourceFile,
     text: &'t str,
     raw: &'t RawValue,
-    values: HashMap<String, &'t RawValue>,
     /// Where it stands in its file, counted from 1.
     number: usize,
+    /// Where in the text it starts, and how many lines end before: nobody reads the file from its
+    /// beginning to say where each of them stands.
+    start: (usize, usize),
 }
 
-/// What a case says the answer is.
-struct Expected<'j> {
-    decision: &'j str,
-    reason: Vec<&'j str>,
-    num_errors: usize,
-}
-
-/// Puts every case of every file to the snapshot.
-pub(super) fn rehearse(snapshot: &Snapshot, files: &[SourceFile]) -> Rehearsal {
+/// Puts the cases of all files to the snapshot, one by one.
+pub(super) fn rehearse(
+    snapshot: &Snapshot,
+    files: &[SourceFile],
+    mut go_on: impl FnMut() -> bool,
+) -> Rehearsal {
     let mut rehearsal = Rehearsal::default();
+    let mut room = MAX_CASES;
     for file in files {
-        match cases(file) {
-            Ok(cases) => {
-                rehearsal.cases += cases.len();
-                let failed = cases.iter().filter_map(|case| case.ask(snapshot).err());
-                rehearsal.findings.extend(failed);
+        if rehearsal.is_enough(file) {
+            return rehearsal;
+        }
+        let cases = match cases(file, room) {
+            Ok(cases) => cases,
+            Err(found) => {
+                rehearsal.findings.extend(found);
+                continue;
             }
-            Err(found) => rehearsal.findings.extend(found),
+        };
+        room -= cases.len();
+        for case in cases {
+            if rehearsal.is_enough(file) {
+                return rehearsal;
+            }
+            if !go_on() {
+                rehearsal.cut = true;
+                return rehearsal;
+            }
+            rehearsal.cases += 1;
+            rehearsal.findings.extend(case.ask(snapshot).err());
         }
     }
     rehearsal
 }
 
-fn cases(file: &SourceFile) -> Result<Vec<Case<'_>>, Vec<Finding>> {
+impl Rehearsal {
+    /// Whether as many have failed as anybody reads, which is said of the file that is next.
+    fn is_enough(&mut self, file: &SourceFile) -> bool {
+        let enough = self.findings.len() >= MAX_TOLD;
+        if enough {
+            let message = "so many canaries fail that the others were not asked";
+            let finding = Finding::error(Kind::Canary, &file.name, message);
+            self.findings.push(finding);
+        }
+        enough
+    }
+}
+
+/// How many cases the files have; those that would be refused have none.
+pub(super) fn count(files: &[SourceFile]) -> usize {
+    files.iter().fold(0, |count, file| {
+        let cases = cases(file, MAX_CASES - count);
+        count + cases.map_or(0, |cases| cases.len())
+    })
+}
+
+/// The cases of a file, none of them read yet. There must be room for them.
+fn cases(file: &SourceFile, room: usize) -> Result<Vec<Case<'_>>, Vec<Finding>> {
     let text = text::utf8(file)?;
-    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let listed = deserializer
+        .deserialize_seq(Listed { room })
+        .and_then(|listed| deserializer.end().map(|()| listed));
+    let raw = listed.map_err(|error| {
         let finding = Finding::error(Kind::Parse, &file.name, error.to_string());
         let finding = finding.at_line(text, error.line(), error.column());
         vec![finding.help(FORMAT)]
     })?;
-    let cases = raw.into_iter().zip(1..).map(|(raw, number)| Case {
-        file,
-        text,
-        raw,
-        // What is no object has no values; it is refused as such when it is asked.
-        values: serde_json::from_str(raw.get()).unwrap_or_default(),
-        number,
+    let Some(raw) = raw else {
+        let message = format!("with this file there are more than {MAX_CASES} canaries");
+        return Err(vec![Finding::error(Kind::Parse, &file.name, message)]);
+    };
+    let mut start = (0, 0);
+    let cases = raw.into_iter().zip(1..).map(|(raw, number)| {
+        let offset = text::offset_in(text, raw.get());
+        start = (offset, start.1 + text::newlines(text, start.0, offset));
+        Case {
+            file,
+            text,
+            raw,
+            number,
+            start,
+        }
     });
     Ok(cases.collect())
+}
+
+/// Reads a list without its values, which are kept only if there is room for all: a file can have
+/// millions.
+struct Listed {
+    room: usize,
+}
+
+impl<'de> Visitor<'de> for Listed {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut listed = Vec::new();
+        while listed.len() < self.room {
+            match items.next_element()? {
+                Some(raw) => listed.push(raw),
+                None => return Ok(Some(listed)),
+            }
+        }
+        let mut more = false;
+        while let Some(IgnoredAny) = items.next_element()? {
+            more = true;
+        }
+        Ok((!more).then_some(listed))
+    }
 }
 
 impl Case<'_> {
     /// Asks, and compares. What is wrong is said where it stands.
     fn ask(&self, snapshot: &Snapshot) -> Result<(), Finding> {
+        let length = self.raw.get().len();
+        if length > MAX_BYTES {
+            return Err(self.too_large(&format!("{MAX_BYTES} bytes")));
+        }
         let json = Json::parse(self.raw.get().as_bytes(), MAX_DEPTH);
         let json = json.map_err(|error| self.malformed("", error.message))?;
+        // A value takes two bytes at least, so that most need not be counted.
+        if length / 2 > MAX_VALUES && json.values() > MAX_VALUES {
+            return Err(self.too_large(&format!("{MAX_VALUES} values")));
+        }
         let not_an_object = || self.malformed("", "a canary must be an object");
         let object = json.as_object().ok_or_else(not_an_object)?;
         self.only(object, &KEYS)?;
@@ -157,14 +264,16 @@ impl Case<'_> {
 
     /// The entities of the case: its store, so that held types may be among them.
     fn entities(&self, snapshot: &Snapshot) -> Result<StoredEntities, Finding> {
-        let text = self.values.get("entities").map_or("[]", |raw| raw.get());
+        let text = self.value("entities").map_or("[]", RawValue::get);
         let file = SourceFile {
             name: self.file.name.clone(),
             bytes: text.as_bytes().to_vec(),
         };
         let mut findings = Vec::new();
         let files = [file];
-        let (stored, _) = StoredEntities::parse(&files, snapshot.schema(), &mut findings);
+        let schema = snapshot.schema();
+        let (stored, _) =
+            StoredEntities::parse_within(MAX_ANCESTORS, &files, schema, &mut findings);
         match findings.into_iter().next() {
             None => Ok(stored),
             Some(first) => {
@@ -181,12 +290,17 @@ impl Case<'_> {
         }
     }
 
+    fn too_large(&self, limit: &str) -> Finding {
+        let message = format!("canary {} has more than {limit}", self.number);
+        self.place(Finding::error(Kind::Parse, &self.file.name, message), "")
+    }
+
     fn malformed(&self, key: &str, message: impl Into<String>) -> Finding {
         let finding = Finding::error(Kind::Parse, &self.file.name, message);
         self.place(finding, key).help(FORMAT)
     }
 
-    fn finding(&self, object: &Object<'_>, key: &str, message: impl std::fmt::Display) -> Finding {
+    fn finding(&self, object: &Object<'_>, key: &str, message: impl fmt::Display) -> Finding {
         let name = match object.get("name").and_then(Json::as_str) {
             Some(name) => format!("`{name}`"),
             None => self.number.to_string(),
@@ -197,54 +311,19 @@ impl Case<'_> {
 
     /// The finding at the value of a key, or where the case begins.
     fn place(&self, finding: Finding, key: &str) -> Finding {
-        let raw = self.values.get(key).copied().unwrap_or(self.raw).get();
-        finding.at(self.text, text::offset_in(self.text, raw), raw.len())
+        let raw = self.value(key).unwrap_or(self.raw).get();
+        let offset = text::offset_in(self.text, raw);
+        finding.at_behind(self.start, self.text, offset, raw.len())
     }
-}
 
-impl Expected<'_> {
-    /// The first key that the answer does not meet, and how.
-    fn compare(&self, answer: &Answer) -> Result<(), (&'static str, String)> {
-        let decides = |id: &&str| answer.policies.iter().any(|it| it == id);
-        let key = if answer.decision().as_str() != self.decision {
-            "decision"
-        } else if !self.reason.iter().all(decides) {
-            "reason"
-        } else if answer.errors.len() != self.num_errors {
-            "num_errors"
-        } else {
-            return Ok(());
-        };
-        let mut how = format!(
-            "expected {}{}, got {}{}",
-            self.decision,
-            by(&self.reason),
-            answer.decision().as_str(),
-            by(&answer.policies),
-        );
-        let errors = answer.errors.len();
-        if self.num_errors > 0 || errors > 0 {
-            let erring = answer.errors.iter().map(|error| error.policy.as_str());
-            let erring = by(&erring.collect::<Vec<_>>());
-            how.push_str(&format!(
-                "; expected {} errors, got {errors}{erring}",
-                self.num_errors
-            ));
+    /// The text of a value. Only few are ever asked for: nothing is kept.
+    fn value(&self, key: &str) -> Option<&RawValue> {
+        if key.is_empty() {
+            return None;
         }
-        for note in &answer.diagnostics {
-            how.push_str(&format!("; {note}"));
-        }
-        Err((key, how))
-    }
-}
-
-/// Whose doing it is; nothing if it is nobody's.
-fn by<T: AsRef<str>>(policies: &[T]) -> String {
-    let policies = policies.iter().map(|id| format!("`{}`", id.as_ref()));
-    let policies: Vec<_> = policies.collect();
-    if policies.is_empty() {
-        String::new()
-    } else {
-        format!(" by {}", policies.join(", "))
+        // What is no object has no values; it is refused as such when it is asked.
+        let values: HashMap<String, &RawValue> =
+            serde_json::from_str(self.raw.get()).unwrap_or_default();
+        values.get(key).copied()
     }
 }

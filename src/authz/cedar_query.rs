@@ -10,7 +10,7 @@ use super::{
     query::Evaluation,
     schema,
     slice::Given,
-    uids,
+    text, uids,
 };
 
 /// A Cedar-shaped question: entity uids in Cedar's syntax.
@@ -105,7 +105,7 @@ impl CedarQuery<'_> {
                 let schema = schema.map(|schema| (schema, &action));
                 Context::from_json_value(json.to_value(), schema).map_err(|error| {
                     let why = json.no_long().map(str::to_owned);
-                    let why = why.unwrap_or_else(|| engine::chain(&error));
+                    let why = why.unwrap_or_else(|| text::chain(&error));
                     BadQuery::Request(format!("`context`: {why}"))
                 })?
             }
@@ -117,7 +117,7 @@ impl CedarQuery<'_> {
             .chain(mentioned)
             .collect();
         let request = Request::new(principal, action, resource, context, schema)
-            .map_err(|error| BadQuery::Request(engine::chain(&error)))?;
+            .map_err(|error| BadQuery::Request(text::chain(&error)))?;
         Ok((request, roots))
     }
 }

@@ -3,9 +3,16 @@
 use std::sync::OnceLock;
 
 use super::{
-    Finding, Kind, Rejection, Snapshot, Sources, conditions::Conditions, index::Index,
-    policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
+    Finding, Kind, Rejection, Snapshot, Sources, canary, conditions::Conditions, finding,
+    index::Index, policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
 };
+
+/// What is stored, and the conditions that it meets.
+#[derive(Default)]
+struct Data {
+    stored: StoredEntities,
+    conditions: Conditions,
+}
 
 /// Compiles the sources whole, or says all that is wrong with them.
 pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
@@ -21,26 +28,20 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
     // Without the schema that was asked for, whatever else is said would only confuse.
     let judged = schema.is_some() || sources.schema.is_none();
     let policies = Policies::parse(sources, &mut findings);
+    let enough = finding::is_enough(&findings);
+    if let Some(rejection) = enough.then(|| Rejection::of(findings.clone())).flatten() {
+        // The policies are not whole.
+        return Err(rejection);
+    }
     let validated = schema.is_some() && !sources.skip_validation;
     if let Some(schema) = schema.as_ref().filter(|_| validated) {
         policies.validate(sources, schema, &mut findings);
     }
-    let mut stored = StoredEntities::default();
-    let mut conditions = Conditions::default();
-    if judged {
-        let (parsed, places) =
-            StoredEntities::parse(&sources.entities, schema.as_ref(), &mut findings);
-        stored = parsed;
-        if let Some(file) = &sources.conditions {
-            match Conditions::parse(file, schema.as_ref()) {
-                Ok(parsed) => {
-                    parsed.check(&stored, &places, &mut findings);
-                    conditions = parsed;
-                }
-                Err(found) => findings.extend(found),
-            }
-        }
-    }
+    let data = if judged {
+        Data::parse(sources, schema.as_ref(), &mut findings)
+    } else {
+        Data::default()
+    };
     let index = Index::new(&policies.set, schema.as_ref()).unwrap_or_else(|message| {
         findings.push(Finding::error(Kind::Validate, String::new(), message));
         Index::default()
@@ -48,24 +49,44 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
     if let Some(rejection) = Rejection::of(findings.clone()) {
         return Err(rejection);
     }
-    let mut action_labels: Vec<String> = schema
-        .iter()
-        .flat_map(|schema| schema.cedar.actions())
-        .map(query::action_label)
-        .collect();
-    action_labels.sort();
     Ok(Snapshot {
         revision: sources.revision(),
-        aliases: snapshot::aliases(&conditions, &stored),
+        aliases: snapshot::aliases(&data.conditions, &data.stored),
+        action_labels: action_labels(schema.as_ref()),
         schema,
         policies,
         validated,
         index,
-        stored,
-        action_labels,
-        warnings: findings,
+        stored: data.stored,
+        warnings: finding::kept(findings),
         spec: sources.spec.clone(),
+        canary_cases: canary::count(&sources.canaries),
         canaries: sources.canaries.clone(),
         matrix: OnceLock::new(),
     })
+}
+
+impl Data {
+    fn parse(sources: &Sources, schema: Option<&SchemaModel>, findings: &mut Vec<Finding>) -> Self {
+        let (stored, places) = StoredEntities::parse(&sources.entities, schema, findings);
+        let mut conditions = Conditions::default();
+        if let Some(file) = &sources.conditions {
+            match Conditions::parse(file, schema) {
+                Ok(parsed) => {
+                    parsed.check(&stored, &places, findings);
+                    conditions = parsed;
+                }
+                Err(found) => findings.extend(found),
+            }
+        }
+        Self { stored, conditions }
+    }
+}
+
+/// What the actions of a schema are called, sorted.
+fn action_labels(schema: Option<&SchemaModel>) -> Vec<String> {
+    let actions = schema.into_iter().flat_map(|schema| schema.cedar.actions());
+    let mut labels: Vec<String> = actions.map(query::action_label).collect();
+    labels.sort();
+    labels
 }

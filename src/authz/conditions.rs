@@ -5,6 +5,7 @@ use cedar_policy::EntityUid;
 use super::{
     Finding, Kind, SourceFile,
     engine::{self, Entity, Uid},
+    finding,
     schema::SchemaModel,
     stored::{Places, StoredEntities},
     table::{self, Section},
@@ -69,24 +70,12 @@ impl Conditions {
         };
         let (each, count, alias) = (sections("each"), sections("count"), sections("alias"));
         findings.extend(root.only(&["each", "count", "alias"]).err());
-        for section in &each {
-            match Each::parse(section, schema) {
-                Ok(each) => conditions.each.push(each),
-                Err(finding) => findings.push(finding),
-            }
-        }
-        for section in &count {
-            match Count::parse(section, schema) {
-                Ok(count) => conditions.count.push(count),
-                Err(finding) => findings.push(finding),
-            }
-        }
-        for section in &alias {
-            match alias_of(section, schema) {
-                Ok(alias) => conditions.aliases.push(alias),
-                Err(finding) => findings.push(finding),
-            }
-        }
+        let each = each.iter().map(|it| Each::parse(it, schema));
+        conditions.each = finding::sifted(each, &mut findings);
+        let count = count.iter().map(|it| Count::parse(it, schema));
+        conditions.count = finding::sifted(count, &mut findings);
+        let aliases = alias.iter().map(|it| alias_of(it, schema));
+        conditions.aliases = finding::sifted(aliases, &mut findings);
         if findings.is_empty() {
             Ok(conditions)
         } else {
@@ -94,7 +83,7 @@ impl Conditions {
         }
     }
 
-    /// Checks stored entities; everything broken is a finding at the entity.
+    /// Checks stored entities; everything broken is a finding at the entity, until there are enough.
     pub(super) fn check(
         &self,
         stored: &StoredEntities,
@@ -102,6 +91,9 @@ impl Conditions {
         findings: &mut Vec<Finding>,
     ) {
         for each in &self.each {
+            if finding::is_enough(findings) {
+                return;
+            }
             let broken = stored
                 .of_type(&each.entity_type)
                 .iter()
@@ -112,6 +104,9 @@ impl Conditions {
             report(broken, &each.named, places, findings);
         }
         for count in &self.count {
+            if finding::is_enough(findings) {
+                return;
+            }
             let mut failed = Vec::new();
             let counted = count.counted(stored, &mut failed);
             report(
@@ -130,6 +125,9 @@ impl Conditions {
             report(broken, &count.named, places, findings);
         }
         for alias in &self.aliases {
+            if finding::is_enough(findings) {
+                return;
+            }
             if stored.get(engine::uid(alias)).is_some() {
                 let message = format!("`{alias}` is an alias and cannot be stored");
                 findings.push(places.finding(engine::uid(alias), message));

@@ -22,7 +22,10 @@ use cedar_policy_core::{
     },
 };
 
-use super::schema::{Attribute, Shape, ValueType};
+use super::{
+    schema::{Attribute, Shape, ValueType},
+    text,
+};
 
 mod sight;
 
@@ -62,7 +65,7 @@ pub(super) fn parse_entity(
         TCComputation::AssumeAlreadyComputed,
     )
     .iter_from_json_value(serde_json::Value::Array(vec![json]))
-    .map_err(|error| chain(&error))?
+    .map_err(|error| text::chain(&error))?
     .next()
     .ok_or_else(|| "no entity".to_owned())
 }
@@ -72,7 +75,7 @@ pub(super) fn conforms(entity: &Entity, schema: &Schema) -> Result<(), String> {
     let core = CoreSchema::new(schema.as_ref());
     EntitySchemaConformanceChecker::new(&core, Extensions::all_available())
         .validate_entity(entity)
-        .map_err(|error| chain(&error))
+        .map_err(|error| text::chain(&error))
 }
 
 /// Makes an entity of attributes laid over those of `base`; parents and tags are the base's.
@@ -86,7 +89,7 @@ pub(super) fn overlay(
         attributes.into_iter().collect(),
         HashSet::new(),
     )
-    .map_err(|error| chain(&error))?;
+    .map_err(|error| text::chain(&error))?;
     let over: &Entity = over.as_ref();
     let Some(base) = base else {
         return Ok(over.clone());
@@ -203,7 +206,7 @@ pub(super) fn view(entities: impl IntoIterator<Item = Arc<Entity>>) -> Result<En
             Extensions::all_available(),
         )
         .map(Entities::from)
-        .map_err(|error| chain(&error))
+        .map_err(|error| text::chain(&error))
 }
 
 /// Cedar's decision alone, without reasons: whether a permit holds and no forbid does. A policy
@@ -314,20 +317,6 @@ pub(super) fn choices(schema: &ValidatorSchema, name: &ast::EntityType) -> Vec<S
 pub(super) fn unescape(literal: &str) -> Option<String> {
     let text = cedar_policy_core::parser::unescape::to_unescaped_string(literal).ok()?;
     Some(text.to_string())
-}
-
-/// An error with its causes, after colons.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// A schema that hands out no action entities, so that reading one entity does not copy them all.

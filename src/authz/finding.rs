@@ -4,16 +4,18 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+mod place;
+
+pub use place::Place;
+use place::{SHOWN_BYTES, boundary};
+
 /// How many problems of one file or one step are told; the rest is counted. Nobody mends more at
 /// once, and a broken file can have millions.
 pub(super) const MAX_TOLD: usize = 100;
 
-/// How many findings a rejection has: it is kept for the status page, with those before it.
+/// How many findings a rejection has, or a snapshot as warnings: they are kept for the status page,
+/// with those before them.
 const MAX_IN_ALL: usize = 1_000;
-
-/// How much of a line is shown on either side of where the mark begins: a file of one line may be
-/// as long as files may be, and every problem in it has a copy.
-const SHOWN_BYTES: usize = 400;
 
 /// The step that a finding stopped; also the `reason` label of `palisade_reloads_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,46 +57,6 @@ pub enum Severity {
     Warning,
 }
 
-/// The exact spot in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Line, counted from 1.
-    pub line: usize,
-    /// Column in characters, counted from 1.
-    pub column: usize,
-    /// Bytes marked on that line, at least 1.
-    pub length: usize,
-    /// The line itself, or what is around the mark if it is long.
-    pub source_line: String,
-    /// Characters of the line that are left out before `source_line`.
-    pub hidden: usize,
-}
-
-impl Place {
-    /// The place of a byte range in a text; the mark ends where the line does.
-    pub fn of(text: &str, offset: usize, length: usize) -> Self {
-        let mut offset = offset.min(text.len());
-        while !text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        let (before, after) = text.split_at(offset);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let (lead, head) = before.split_at(start);
-        let rest = after.lines().next().unwrap_or_default();
-        let (left_out, head) =
-            head.split_at(boundary(head, head.len().saturating_sub(SHOWN_BYTES)));
-        let (rest, _) = rest.split_at(boundary(rest, SHOWN_BYTES));
-        let hidden = left_out.chars().count();
-        Self {
-            line: lead.matches('\n').count() + 1,
-            column: hidden + head.chars().count() + 1,
-            length: boundary(rest, length.clamp(1, rest.len().max(1))).max(1),
-            source_line: format!("{head}{rest}"),
-            hidden,
-        }
-    }
-}
-
 /// A message without the middle of what it quotes, if that is long.
 fn shortened(message: String) -> String {
     if message.len() <= 2 * SHOWN_BYTES {
@@ -103,15 +65,6 @@ fn shortened(message: String) -> String {
     let (head, rest) = message.split_at(boundary(&message, SHOWN_BYTES));
     let (_, tail) = rest.split_at(boundary(rest, rest.len().saturating_sub(SHOWN_BYTES)));
     format!("{head}…{tail}")
-}
-
-/// The first place at or after `offset` where a text can be split; its end at the latest.
-fn boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset += 1;
-    }
-    offset
 }
 
 /// One problem with file, line, column, message and a way out.
@@ -154,6 +107,20 @@ impl Finding {
         self
     }
 
+    /// [`Finding::at`], where so many lines are known to end before an earlier offset: a text is
+    /// not read from its beginning for each of its problems.
+    #[must_use]
+    pub(super) fn at_behind(
+        mut self,
+        known: (usize, usize),
+        text: &str,
+        offset: usize,
+        length: usize,
+    ) -> Self {
+        self.place = Some(Place::behind(known, text, offset, length));
+        self
+    }
+
     /// The same finding at a line and a byte column, both counted from 1.
     #[must_use]
     pub fn at_line(self, text: &str, line: usize, column: usize) -> Self {
@@ -177,6 +144,10 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 
     /// The same finding as a warning.
@@ -244,6 +215,44 @@ pub(super) fn told<T>(
     told
 }
 
+/// What is good of a list. It is read until as many problems are found as are told of one file.
+pub(super) fn sifted<T>(
+    results: impl IntoIterator<Item = Result<T, Finding>>,
+    findings: &mut Vec<Finding>,
+) -> Vec<T> {
+    let mut good = Vec::new();
+    for result in results {
+        if findings.len() >= MAX_TOLD {
+            if let (Some(last), MAX_TOLD) = (findings.last(), findings.len()) {
+                let message = "there is so much to mend that the rest was not looked at";
+                findings.push(Finding::error(last.kind, &last.file, message));
+            }
+            break;
+        }
+        match result {
+            Ok(it) => good.push(it),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    good
+}
+
+/// Whether there are as many errors as a rejection has. Whoever finds more can stop looking: the
+/// candidate is refused, and nobody is told.
+pub(super) fn is_enough(findings: &[Finding]) -> bool {
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    errors.count() >= MAX_IN_ALL
+}
+
+/// As many findings as are kept; of more the errors, for they say why.
+pub(super) fn kept(mut findings: Vec<Finding>) -> Vec<Finding> {
+    if findings.len() > MAX_IN_ALL {
+        findings.sort_by_key(|finding| !finding.is_error());
+        findings.truncate(MAX_IN_ALL);
+    }
+    findings
+}
+
 /// Why a candidate was not taken: at least one finding of severity error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -252,14 +261,10 @@ pub struct Rejection {
 
 impl Rejection {
     /// A rejection, if one of the findings is an error.
-    pub fn of(mut findings: Vec<Finding>) -> Option<Self> {
-        let is_error = |finding: &Finding| finding.severity == Severity::Error;
-        if findings.len() > MAX_IN_ALL {
-            // Errors stay: they say why.
-            findings.sort_by_key(|finding| !is_error(finding));
-            findings.truncate(MAX_IN_ALL);
-        }
-        findings.iter().any(is_error).then_some(Self { findings })
+    pub fn of(findings: Vec<Finding>) -> Option<Self> {
+        let findings = kept(findings);
+        let refused = findings.iter().any(Finding::is_error);
+        refused.then_some(Self { findings })
     }
 
     /// Every finding, errors and warnings, in the order of the sources.
@@ -271,7 +276,7 @@ impl Rejection {
     pub fn reason(&self) -> Kind {
         self.findings
             .iter()
-            .filter(|finding| finding.severity == Severity::Error)
+            .filter(|finding| finding.is_error())
             .map(|finding| finding.kind)
             .min()
             .unwrap_or(Kind::Io)

@@ -16,7 +16,7 @@ const MAX_LEVELS: usize = 1_000;
 /// How many ancestors all stored entities may have together, each counted once for every parent
 /// it is reached through. A million entities may have ten each. One takes up to 250 bytes, so
 /// this is 2.5 GB at worst, where the entities that have them take more.
-const MAX_ANCESTORS: usize = 10_000_000;
+pub(super) const MAX_ANCESTORS: usize = 10_000_000;
 
 /// Finds an entity by uid, wherever it is kept.
 pub(super) type Lookup<'a> = dyn Fn(&Uid) -> Option<&'a Entity> + 'a;
@@ -102,19 +102,23 @@ pub(super) fn replace_parents(
 }
 
 /// Adds to each entity everything above it. Parents that are not in the map are ancestors, too.
+/// All have at most `max_ancestors` together.
 ///
 /// # Errors
 /// A cycle, or more above an entity than is taken: the entity, and what to say.
-pub(super) fn close(entities: &mut HashMap<Uid, Entity>) -> Result<(), (Uid, String)> {
+pub(super) fn close(
+    entities: &mut HashMap<Uid, Entity>,
+    max_ancestors: usize,
+) -> Result<(), (Uid, String)> {
     let own = |(uid, why): (&Uid, String)| (uid.clone(), why);
     let graph = Graph::of(entities, entities.keys().collect());
-    let above = match graph.closed() {
+    let above = match graph.closed(max_ancestors) {
         Ok(above) => above,
         // Once more in order, so that the same data is always refused for the same entity.
         Err(found) => {
             let mut sorted: Vec<&Uid> = entities.keys().collect();
             sorted.sort_unstable();
-            let again = Graph::of(entities, sorted).closed().err();
+            let again = Graph::of(entities, sorted).closed(max_ancestors).err();
             return Err(own(again.unwrap_or(found)));
         }
     };
@@ -165,7 +169,7 @@ impl<'e> Graph<'e> {
     }
 
     /// What is above each, by number.
-    fn closed(&self) -> Result<Vec<Vec<usize>>, (&'e Uid, String)> {
+    fn closed(&self, max_ancestors: usize) -> Result<Vec<Vec<usize>>, (&'e Uid, String)> {
         let size = self.uids.len();
         let mut closing = Closing {
             visits: vec![Visit::New; size],
@@ -173,6 +177,7 @@ impl<'e> Graph<'e> {
             levels: vec![0; size],
             joined_for: vec![usize::MAX; size],
             steps: 0,
+            max_steps: max_ancestors,
         };
         for (number, uid) in self.uids.iter().enumerate() {
             closing
@@ -181,7 +186,7 @@ impl<'e> Graph<'e> {
                     Excess::Ancestors => (
                         *uid,
                         format!(
-                            "the stored entities have more than {MAX_ANCESTORS} ancestors together"
+                            "the stored entities have more than {max_ancestors} ancestors together"
                         ),
                     ),
                     Excess::Cycle(number) => {
@@ -215,6 +220,7 @@ struct Closing {
     /// For whom a number was joined last: tells what is there already without a set.
     joined_for: Vec<usize>,
     steps: usize,
+    max_steps: usize,
 }
 
 impl Closing {
@@ -264,7 +270,7 @@ impl Closing {
         for parent in parents {
             let above = self.above.get(*parent).map_or(&[][..], Vec::as_slice);
             self.steps += 1 + above.len();
-            if self.steps > MAX_ANCESTORS {
+            if self.steps > self.max_steps {
                 return Err(Excess::Ancestors);
             }
             levels = levels.max(1 + self.levels.get(*parent).copied().unwrap_or(0));

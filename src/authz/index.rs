@@ -16,6 +16,7 @@ use cedar_policy::{
 use super::{
     engine::{self, Uid},
     schema::SchemaModel,
+    text,
 };
 
 /// Policies ready for Cedar's authorizer.
@@ -231,13 +232,13 @@ impl Relevant {
                 (Some(template), Some(slots)) => {
                     if set.template(template.id()).is_none() {
                         set.add_template(template.clone())
-                            .map_err(|e| engine::chain(&e))?;
+                            .map_err(|e| text::chain(&e))?;
                     }
                     set.link(template.id().clone(), policy.id().clone(), slots)
                 }
                 _ => set.add(policy.clone()),
             };
-            added.map_err(|error| engine::chain(&error))?;
+            added.map_err(|error| text::chain(&error))?;
         }
         Ok(Self {
             set,

@@ -70,11 +70,15 @@ enum Statement {
 }
 
 impl Policies {
-    /// Parses every file and links the templates; all findings at once.
+    /// Parses every file and links the templates; all findings at once, until there are as many as
+    /// a rejection has.
     pub(super) fn parse(sources: &Sources, findings: &mut Vec<Finding>) -> Self {
         let mut policies = Self::default();
         let mut position = 0;
         for (index, file) in sources.policies.iter().enumerate() {
+            if finding::is_enough(findings) {
+                return policies;
+            }
             let read = text::utf8(file).and_then(|text| Ok((text, statements(file, text)?)));
             match read {
                 Ok((text, statements)) => {
@@ -101,6 +105,9 @@ impl Policies {
             }
         }
         for file in &sources.links {
+            if finding::is_enough(findings) {
+                return policies;
+            }
             if let Err(found) = policies.link(file) {
                 findings.extend(found);
             }
@@ -149,7 +156,7 @@ impl Policies {
             }
             Statement::Template(template) => self.set.add_template(template.new_id(id)),
         };
-        added.map_err(|error| refused(Kind::Validate, engine::chain(&error), None))
+        added.map_err(|error| refused(Kind::Validate, text::chain(&error), None))
     }
 
     fn link(&mut self, file: &SourceFile) -> Result<(), Vec<Finding>> {
@@ -211,7 +218,7 @@ impl Policies {
         }
         self.set
             .link(template.clone(), id.clone(), slots)
-            .map_err(|error| engine::chain(&error))?;
+            .map_err(|error| text::chain(&error))?;
         if let (Some(policy), Some(origin)) = (self.set.policy(&id), self.origins.get(&template)) {
             self.infos.push(info(policy, file, 1));
             self.origins.insert(id, *origin);
@@ -287,4 +294,28 @@ fn info(policy: &Policy, file: &str, line: usize) -> PolicyInfo {
 pub(super) fn name(id: &PolicyId) -> String {
     let id: &str = id.as_ref();
     id.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_until_there_are_as_many_findings_as_a_rejection_has() {
+        let broken = |name: usize| SourceFile {
+            name: name.to_string(),
+            bytes: "@id(\"\") permit (principal, action, resource);\n"
+                .repeat(200)
+                .into_bytes(),
+        };
+        let files: Vec<SourceFile> = (0..100).map(broken).collect();
+        let mut findings = Vec::new();
+        let sources = Sources {
+            policies: files.clone(),
+            links: files,
+            ..Sources::default()
+        };
+        Policies::parse(&sources, &mut findings);
+        assert_eq!(findings.len(), 1_010);
+    }
 }

@@ -10,6 +10,7 @@ use super::{
     Sources, canary, compile,
     conditions::Conditions,
     engine::{self, Uid},
+    finding,
     index::{Index, Verdict},
     policies::{self, Policies},
     query,
@@ -28,6 +29,8 @@ pub struct Counts {
     pub entities: usize,
     /// Actions the schema declares (groups included).
     pub schema_actions: usize,
+    /// Canaries that can be asked.
+    pub canaries: usize,
 }
 
 /// One policy in force, for metrics and the admin pages.
@@ -63,6 +66,8 @@ pub struct Snapshot {
     pub(super) matrix: OnceLock<Result<Option<Matrix>, Rejection>>,
     /// Known queries with their answers: read when they are put to the policies.
     pub(super) canaries: Vec<SourceFile>,
+    /// How many queries they are.
+    pub(super) canary_cases: usize,
 }
 
 impl Snapshot {
@@ -85,6 +90,7 @@ impl Snapshot {
             policies: self.policies.infos.len(),
             entities: self.stored.len(),
             schema_actions: self.action_labels.len(),
+            canaries: self.canary_cases,
         }
     }
 
@@ -93,16 +99,19 @@ impl Snapshot {
         &self.warnings
     }
 
-    /// The same snapshot with more that should be looked at.
+    /// The same snapshot with more that should be looked at, before what was known; all within what
+    /// is kept.
     #[must_use]
-    pub fn with_warnings(mut self, warnings: Vec<Finding>) -> Self {
-        self.warnings.extend(warnings);
+    pub fn with_warnings(mut self, mut warnings: Vec<Finding>) -> Self {
+        warnings.append(&mut self.warnings);
+        self.warnings = finding::kept(warnings);
         self
     }
 
-    /// Puts the known queries that came with the sources to the policies.
-    pub fn rehearse(&self) -> Rehearsal {
-        canary::rehearse(self, &self.canaries)
+    /// Puts the known queries that came with the sources to the policies. `go_on` is asked before
+    /// each; once it says no, the others are not asked.
+    pub fn rehearse(&self, go_on: impl FnMut() -> bool) -> Rehearsal {
+        canary::rehearse(self, &self.canaries, go_on)
     }
 
     /// Every policy in force, in reading order.

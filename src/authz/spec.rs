@@ -7,14 +7,14 @@ use cedar_policy::{Context, EntityUid, PolicySet};
 use super::{
     Finding, Json, Kind, Rejection, SourceFile, Sources,
     coerce::{self, Sink},
-    engine,
+    finding,
     index::Index,
     notes::Path,
     policies::Policies,
     schema::{SchemaModel, Shape},
     stored::StoredEntities,
     table::{self, Section},
-    uids,
+    text, uids,
 };
 
 /// How deep a context may nest.
@@ -86,6 +86,9 @@ impl Spec {
             world,
         };
         for file in of_kind(".toml") {
+            if finding::is_enough(&findings) {
+                break;
+            }
             if let Err(found) = spec.read_table(&file, schema) {
                 findings.extend(found);
             }
@@ -100,20 +103,13 @@ impl Spec {
         let document = table::parse(file)?;
         let root = Section::root(file, &document);
         let mut findings = Vec::new();
-        let mut keep = |finding: Option<Finding>| findings.extend(finding);
-        keep(root.only(&["role", "row"]).err());
-        for section in root.sections("role").map_err(|finding| vec![finding])? {
-            match role(&section) {
-                Ok(role) => self.roles.push(role),
-                Err(finding) => keep(Some(finding)),
-            }
-        }
-        for section in root.sections("row").map_err(|finding| vec![finding])? {
-            match row(&section, schema) {
-                Ok(row) => self.rows.push(row),
-                Err(finding) => keep(Some(finding)),
-            }
-        }
+        findings.extend(root.only(&["role", "row"]).err());
+        let roles = root.sections("role").map_err(|finding| vec![finding])?;
+        let roles = roles.iter().map(role);
+        self.roles.extend(finding::sifted(roles, &mut findings));
+        let rows = root.sections("row").map_err(|finding| vec![finding])?;
+        let rows = rows.iter().map(|section| row(section, schema));
+        self.rows.extend(finding::sifted(rows, &mut findings));
         if findings.is_empty() {
             Ok(())
         } else {
@@ -130,6 +126,9 @@ fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Findin
     };
     let mut names: Vec<String> = Vec::new();
     for info in &definitions.infos {
+        if finding::is_enough(findings) {
+            return Vec::new();
+        }
         match (annotation(info, "scope"), annotation(info, "guard")) {
             (Some(word), None) if !names.contains(&word) => names.push(word),
             (Some(_), None) | (None, Some(_)) => {}
@@ -146,7 +145,7 @@ fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Findin
         };
         let policies = definitions.set.policies().filter(belongs).cloned();
         let index = PolicySet::from_policies(policies)
-            .map_err(|error| engine::chain(&error))
+            .map_err(|error| text::chain(&error))
             .and_then(|set| Index::new(&set, Some(schema)));
         match index {
             Ok(index) => words.push(Word { name, index }),
@@ -237,7 +236,7 @@ fn context(text: &str, shape: &Shape) -> Result<Context, String> {
     if let Some(note) = notes.0 {
         return Err(note);
     }
-    Context::from_pairs(pairs).map_err(|error| engine::chain(&error))
+    Context::from_pairs(pairs).map_err(|error| text::chain(&error))
 }
 
 /// In a definition nothing may be left out, so that every note is an error.

@@ -65,9 +65,22 @@ impl StoredEntities {
         schema: Option<&SchemaModel>,
         findings: &mut Vec<Finding>,
     ) -> (Self, Places<'f>) {
+        Self::parse_within(hierarchy::MAX_ANCESTORS, files, schema, findings)
+    }
+
+    /// [`Self::parse`], with so many ancestors in all.
+    pub(super) fn parse_within<'f>(
+        max_ancestors: usize,
+        files: &'f [SourceFile],
+        schema: Option<&SchemaModel>,
+        findings: &mut Vec<Finding>,
+    ) -> (Self, Places<'f>) {
         let before = findings.len();
         let mut entries: HashMap<Uid, Entry<'f>> = HashMap::new();
         for file in files {
+            if finding::is_enough(findings) {
+                break;
+            }
             match read(file, schema) {
                 Ok(read) => insert_all(&mut entries, read, findings),
                 Err(found) => findings.extend(found),
@@ -88,7 +101,7 @@ impl StoredEntities {
                 places.finding(&uid, message)
             }));
         }
-        if let Err((uid, message)) = hierarchy::close(&mut entities) {
+        if let Err((uid, message)) = hierarchy::close(&mut entities, max_ancestors) {
             findings.push(places.finding(&uid, message));
             return (Self::default(), places);
         }

@@ -25,6 +25,12 @@ pub(super) fn offset_in(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
+/// How many lines of a text end between two offsets.
+pub(super) fn newlines(text: &str, from: usize, to: usize) -> usize {
+    let between = text.get(from..to).unwrap_or_default();
+    between.matches('\n').count()
+}
+
 /// Where the lines of a text begin, for whoever asks often.
 #[derive(Debug)]
 pub(super) struct Lines(Vec<usize>);
@@ -44,6 +50,20 @@ impl Lines {
     }
 }
 
+/// An error with its causes, after colons.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// A finding from an error that knows its place in `text`.
 pub(super) fn diagnostic(
     kind: Kind,
@@ -51,7 +71,7 @@ pub(super) fn diagnostic(
     text: &str,
     error: &dyn Diagnostic,
 ) -> Finding {
-    let mut message = super::engine::chain(&AsError(error));
+    let mut message = chain(&AsError(error));
     if message.is_empty() {
         "invalid".clone_into(&mut message);
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::{
     authz::{Finding, Rejection, Snapshot},
     config::SourceArgs,
+    source::rehearse,
 };
 
 use super::{Exit, Failure, complain, finding_json, load, print};
@@ -60,7 +61,7 @@ fn with_spec(snapshot: Snapshot) -> Result<Snapshot, Failure> {
 
 /// The snapshot, if it answers the canaries as they say, with their number.
 fn tried(snapshot: Snapshot) -> Result<(Snapshot, usize), Failure> {
-    let rehearsal = snapshot.rehearse();
+    let rehearsal = rehearse(&snapshot);
     match Rejection::of(rehearsal.findings) {
         Some(rejection) => Err(rejection.into()),
         None => Ok((snapshot, rehearsal.cases)),

@@ -221,7 +221,7 @@ impl Reloader {
             candidate
         } else {
             let start = Instant::now();
-            let tried = verdict.canary(self.gates.canary, candidate);
+            let tried = verdict.canary(self.gates.canary, candidate, in_force);
             self.metrics.canary_took(start.elapsed());
             tried?
         };

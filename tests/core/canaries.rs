@@ -25,7 +25,7 @@ fn found(canaries: &str) -> Vec<Finding> {
         canaries: vec![file("tests/a.json", canaries)],
         ..sources(POLICIES, SCHEMA, STORED)
     });
-    snapshot.rehearse().findings
+    snapshot.rehearse(|| true).findings
 }
 
 fn case(action: &str, rest: &str) -> String {
@@ -185,8 +185,8 @@ fn canaries_are_part_of_the_revision_and_refuse_nothing_by_themselves() {
         ..plain.clone()
     };
     assert_ne!(plain.revision(), with.revision());
-    assert_eq!(compiled(&plain).rehearse().cases, 0);
-    assert_eq!(compiled(&with).rehearse().findings.len(), 1);
+    assert_eq!(compiled(&plain).rehearse(|| true).cases, 0);
+    assert_eq!(compiled(&with).rehearse(|| true).findings.len(), 1);
 }
 
 /// A set of Cedar's integration tests, its requests as canaries.
@@ -227,7 +227,7 @@ fn every_answer_of_cedars_integration_tests_holds_as_a_canary() {
         for corpus in ["hand", "cases"] {
             for folder in fs::read_dir(corpora.join(corpus)).unwrap() {
                 let folder = folder.unwrap().path();
-                let rehearsal = compiled(&as_canaries(&folder)).rehearse();
+                let rehearsal = compiled(&as_canaries(&folder)).rehearse(|| true);
                 assert_eq!(rehearsal.findings, [], "{folder:?}");
                 cases += rehearsal.cases;
             }
@@ -237,4 +237,75 @@ fn every_answer_of_cedars_integration_tests_holds_as_a_canary() {
     // As much room as compiling has in the service.
     let thread = thread::Builder::new().stack_size(256 << 20).spawn(work);
     assert_eq!(thread.unwrap().join().unwrap(), 1_240);
+}
+
+/// Files of canaries put to policies that answer none of them as it says.
+fn rehearsed(files: &[String]) -> palisade::authz::Rehearsal {
+    let canaries = files.iter().map(|text| file("tests/a.json", text));
+    let snapshot = compiled(&Sources {
+        canaries: canaries.collect(),
+        ..sources(POLICIES, SCHEMA, STORED)
+    });
+    snapshot.rehearse(|| true)
+}
+
+#[test]
+fn once_a_hundred_have_failed_the_others_are_not_asked() {
+    let many = |cases: usize| format!("[{}]", vec!["{}"; cases].join(",\n"));
+    for files in [
+        vec![many(9_999)],
+        vec![many(5); 50],
+        vec!["no JSON".to_owned(); 5_000],
+    ] {
+        let findings = rehearsed(&files).findings;
+        assert_eq!(findings.len(), 101);
+        let last = findings.last().unwrap();
+        assert_eq!(
+            last.message,
+            "so many canaries fail that the others were not asked"
+        );
+    }
+    assert_eq!(rehearsed(&[many(100)]).findings.len(), 100);
+    let findings = rehearsed(&[many(3)]).findings;
+    let lines = findings.iter().map(|it| it.place.as_ref().unwrap().line);
+    assert_eq!(lines.collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn ten_thousand_in_all_are_asked_and_a_file_with_more_is_refused() {
+    let one = case(
+        "read",
+        r#""decision": "allow", "reason": [], "num_errors": 0"#,
+    );
+    let one = one.trim_matches(['[', ']']);
+    let many = |cases: usize| format!("[{}]", vec![one; cases].join(","));
+    let rehearsal = rehearsed(&[many(5_000), many(5_000)]);
+    assert_eq!((rehearsal.cases, rehearsal.findings), (10_000, vec![]));
+    let rehearsal = rehearsed(&[many(5_000), many(5_001), many(1)]);
+    let [finding] = rehearsal.findings.as_slice() else {
+        panic!("{:?}", rehearsal.findings)
+    };
+    let said = "with this file there are more than 10000 canaries";
+    assert_eq!(finding.message, said);
+    assert_eq!(rehearsal.cases, 5_001);
+}
+
+#[test]
+fn whoever_asks_can_stop() {
+    let one = case(
+        "read",
+        r#""decision": "allow", "reason": [], "num_errors": 0"#,
+    );
+    let snapshot = compiled(&Sources {
+        canaries: vec![file("tests/a.json", &one); 5],
+        ..sources(POLICIES, SCHEMA, STORED)
+    });
+    assert_eq!(snapshot.counts().canaries, 5);
+    let mut left = 3;
+    let rehearsal = snapshot.rehearse(|| {
+        left -= 1;
+        left >= 0
+    });
+    assert!(rehearsal.cut && rehearsal.findings.is_empty());
+    assert_eq!(rehearsal.cases, 3);
 }

@@ -229,7 +229,34 @@ pub(crate) fn others() -> Vec<Item> {
         conditions("conditions: deep tables", format!("a = {}", around("{a = ", "1", "}", DEEP)), Refused("recursion depth")),
         conditions("conditions: dotted keys", format!("a{} = 1", ".a".repeat(DEEP)), Refused("recursion limit")),
         conditions("conditions: dotted header", format!("[a{}]\nb = 1", ".a".repeat(DEEP)), Refused("recursion limit")),
+        conditions("conditions: 200,000 empty ones", "[[each]]\n".repeat(200_000), Refused("the rest was not looked at")),
         conditions("conditions: a deep expression", each(&around("(", "true", ")", DEEP)), NESTED),
         conditions("conditions: a long expression", each(&format!("true{}", " && true".repeat(DEEP))), CHAIN),
+    ]
+}
+
+#[rustfmt::skip]
+pub(crate) fn canaries() -> Vec<Item> {
+    let of = |name, cases: Vec<String>, becomes| {
+        item(name, "p/tests/hostile.json", format!("[{}]", cases.join(",")), becomes)
+    };
+    let case = |id: &str, rest: &str| format!(
+        r#"{{"request":{{"principal":"U::\"{id}\"","action":"Action::\"view\"","resource":"D::\"d\""}}{rest},"decision":"allow","reason":[],"num_errors":0}}"#
+    );
+    let with = |entities: &str| vec![case("ann", &format!(",\"entities\":{entities}"))];
+    let team = |n: usize| format!(r#"{{"uid":{{"type":"Team","id":"{n}"}},"attrs":{{}},"parents":[{{"type":"Team","id":"{}"}}]}}"#, n + 1);
+    let chain = |length| format!("[{}]", (0..length).map(team).collect::<Vec<_>>().join(","));
+    const MANY: Becomes = Refused("more than 10000 canaries");
+    const OTHERS: Becomes = Refused("the others were not asked");
+    vec![
+        of("canaries: 5 million empty ones", vec!["{}".to_owned(); 5_000_000], MANY),
+        of("canaries: 100,000 that fail in one line", vec![case("bob", ""); 100_000], MANY),
+        of("canaries: 10,000 that fail in one line", vec![case("bob", ""); 10_000], OTHERS),
+        of("canaries: 10,000 empty ones behind 15 MB of lines", [vec![format!("{}{{}}", "\n".repeat(15_000_000))], vec!["{}".to_owned(); 9_999]].concat(), OTHERS),
+        of("canaries: a deep one", vec![around("[", "", "]", 100_000)], NESTED),
+        of("canaries: deep entities", with(&around("[", "", "]", 100_000)), NESTED),
+        of("canaries: entities of 16 MB", with(&format!("[{}]", vec!["{}"; 5_000_000].join(","))), Refused("more than 1048576 bytes")),
+        of("canaries: 400,000 values", with(&format!("[{}]", vec!["1"; 400_000].join(","))), Refused("more than 150000 values")),
+        of("canaries: a chain of 990", with(&chain(990)), Refused("more than 100000 ancestors")),
     ]
 }

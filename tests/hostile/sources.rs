@@ -38,6 +38,13 @@ fn data_and_the_rest_are_refused_or_decide_right() {
     as_edits(&items);
 }
 
+#[test]
+fn canaries_are_refused() {
+    let items = shapes::canaries();
+    at_first_load(&items);
+    as_edits(&items);
+}
+
 /// Each in a house of its own: exits with 3 and a finding that says the limit, or serves.
 fn at_first_load(items: &[Item]) {
     for item in items {
@@ -194,7 +201,7 @@ fn newer(served: &Served, before: &Value) -> Option<Value> {
 }
 
 fn rejections(served: &Served) -> f64 {
-    ["entities", "io", "parse", "validate"]
+    ["canary", "entities", "io", "parse", "validate"]
         .map(|reason| format!("palisade_reloads_total{{reason=\"{reason}\",result=\"rejected\"}}"))
         .iter()
         .map(|series| served.metric(series))

@@ -169,7 +169,7 @@ fn policies_and_schema_are_shown() {
     let counts = server.admin("/v1/status").json()["counts"].clone();
     assert_eq!(
         counts,
-        json!({"policies": 4, "entities": 4, "schema_actions": 3})
+        json!({"policies": 4, "entities": 4, "schema_actions": 3, "canaries": 0})
     );
     let schema = server.admin("/v1/schema").json();
     assert!(schema[""]["entityTypes"]["record"].is_object(), "{schema}");

@@ -98,6 +98,7 @@ struct CountsLine {
     policies: usize,
     entities: usize,
     schema_actions: usize,
+    canaries: usize,
 }
 
 impl CountsLine {
@@ -107,6 +108,7 @@ impl CountsLine {
             policies: counts.policies,
             entities: counts.entities,
             schema_actions: counts.schema_actions,
+            canaries: counts.canaries,
         }
     }
 }

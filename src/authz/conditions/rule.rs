@@ -10,6 +10,7 @@ use crate::authz::{
     nesting::{self, Syntax},
     stored::StoredEntities,
     table::Section,
+    text,
 };
 
 /// A Cedar expression, as the condition of a policy of its own.
@@ -42,7 +43,7 @@ impl Expression {
         }
         // The line break ends a comment that the expression may end with.
         let policy = format!("permit (principal, action, resource) when {{ {text}\n}};");
-        let policy = PolicySet::from_str(&policy).map_err(|e| wrong(engine::chain(&e)))?;
+        let policy = PolicySet::from_str(&policy).map_err(|e| wrong(text::chain(&e)))?;
         if policy.num_of_policies() != 1 || policy.num_of_templates() != 0 {
             return Err(wrong("it ends the condition it stands in".to_owned()));
         }
@@ -66,10 +67,10 @@ impl Expression {
             Context::empty(),
             None,
         )
-        .map_err(|error| engine::chain(&error))?;
+        .map_err(|error| text::chain(&error))?;
         let response = Authorizer::new().is_authorized(&request, &self.policy, stored.view());
         match response.diagnostics().errors().next() {
-            Some(error) => Err(engine::chain(error)),
+            Some(error) => Err(text::chain(error)),
             None => Ok(response.decision() == Decision::Allow),
         }
     }

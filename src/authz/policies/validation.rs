@@ -2,7 +2,7 @@
 
 use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, Validator};
 
-use crate::authz::{Finding, Kind, Sources, engine, finding, schema::SchemaModel, text};
+use crate::authz::{Finding, Kind, Sources, finding, schema::SchemaModel, text};
 
 use super::Policies;
 
@@ -40,6 +40,8 @@ impl Policies {
                 self.finding(sources, warning.policy_id(), warning)
                     .warning()
             }));
+            // More warnings than are kept would only take room until then.
+            *findings = finding::kept(std::mem::take(findings));
             if told >= finding::MAX_TOLD && left > 0 {
                 let message = "there is so much to mend that some policies were not looked at";
                 findings.push(Finding::error(Kind::Validate, String::new(), message));
@@ -52,7 +54,7 @@ impl Policies {
     fn parts(&self) -> Result<Vec<PolicySet>, String> {
         let of = |policies: &[&Policy]| {
             PolicySet::from_policies(policies.iter().copied().cloned())
-                .map_err(|error| engine::chain(&error))
+                .map_err(|error| text::chain(&error))
         };
         let alone: Vec<&Policy> = self.set.policies().filter(|it| it.is_static()).collect();
         if alone.len() <= AT_ONCE {
@@ -65,7 +67,7 @@ impl Policies {
         let mut rest = self.set.clone();
         for policy in alone {
             rest.remove_static(policy.id().clone())
-                .map_err(|error| engine::chain(&error))?;
+                .map_err(|error| text::chain(&error))?;
         }
         parts.push(rest);
         Ok(parts)

@@ -12,7 +12,7 @@ use crate::authz::{
     notes::{Notes, Path},
     schema::{self, Shape},
     slice::Given,
-    uids,
+    text, uids,
 };
 
 use super::{Evaluation, Query, RawEntity, RawQuery};
@@ -74,7 +74,7 @@ impl<'s, 'a> Reading<'s, 'a> {
         match Request::new(principal, action.clone(), resource, context, None) {
             Ok(request) => Ok((request, mentioned)),
             Err(error) => {
-                self.notes.denied(engine::chain(&error));
+                self.notes.denied(text::chain(&error));
                 Err(Some(action))
             }
         }
@@ -110,7 +110,7 @@ impl<'s, 'a> Reading<'s, 'a> {
             }
         };
         Context::from_pairs(pairs)
-            .map_err(|error| self.notes.denied(engine::chain(&error)))
+            .map_err(|error| self.notes.denied(text::chain(&error)))
             .ok()
     }
 

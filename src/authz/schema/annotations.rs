@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::authz::{Finding, Kind, SourceFile};
+use crate::authz::{Finding, Kind, SourceFile, finding::MAX_TOLD};
 
 use super::SchemaModel;
 
@@ -37,7 +37,7 @@ impl Annotated {
 }
 
 impl SchemaModel {
-    /// Takes the annotations into the tables; what is wrong with them.
+    /// Takes the annotations into the tables; what is wrong with them, as far as it is told.
     pub(super) fn annotate(
         &mut self,
         annotated: &Annotated,
@@ -46,6 +46,9 @@ impl SchemaModel {
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (name, key, value) in &annotated.0 {
+            if findings.len() >= MAX_TOLD {
+                break;
+            }
             let place = text.find(&format!("@{key}(\"{value}\")"));
             let report = |message: String, help: &str| {
                 let finding = Finding::error(Kind::Validate, &file.name, message).help(help);

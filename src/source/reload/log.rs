@@ -1,4 +1,4 @@
-//! What the reload loop says in the log: one line for each thing it did, with all findings.
+//! What the reload loop says in the log: one line for each thing it did, with the first findings.
 
 use tracing::warn;
 
@@ -7,16 +7,21 @@ use crate::authz::{Finding, Kind, Rejection, Revision, Severity};
 /// Said in place of a message that may hold attributes.
 const ELSEWHERE: &str = "see `/v1/status` or `palisade check`";
 
-/// One line per refusal, where each finding has one, without source lines.
+/// How many findings stand in a line: collectors cut long ones, and the status page has them all.
+const MAX_SHOWN: usize = 10;
+
+/// One line per refusal, without source lines.
 pub(super) fn refused(revision: Option<&Revision>, rejection: &Rejection) {
     let reason = rejection.reason().as_str();
-    let findings: Vec<String> = errors(rejection).map(line).collect();
-    let first = findings.first().map_or("", String::as_str);
+    let findings: Vec<&Finding> = errors(rejection).collect();
+    let first = findings
+        .first()
+        .map_or_else(String::new, |first| line(first));
     warn!(
         revision = revision.map(Revision::as_str),
         reason,
         count = findings.len(),
-        findings = findings.join("; "),
+        findings = joined(&findings),
         "refused the sources, the last good ones stay: {first}"
     );
 }
@@ -28,16 +33,25 @@ pub(super) fn errors(rejection: &Rejection) -> impl Iterator<Item = &Finding> {
 
 /// One line for what the gates let through with a warning.
 pub(super) fn warned(revision: &Revision, warnings: &[Finding]) {
-    let findings: Vec<String> = warnings.iter().map(line).collect();
+    let findings: Vec<&Finding> = warnings.iter().collect();
     if let Some(first) = findings.first() {
+        let first = line(first);
         warn!(
             %revision,
             count = findings.len(),
-            findings = findings.join("; "),
+            findings = joined(&findings),
             "taking the sources in spite of {} warnings: {first}",
             findings.len()
         );
     }
+}
+
+/// The first findings, and how many more there are.
+pub(super) fn joined(findings: &[&Finding]) -> String {
+    let shown = findings.iter().take(MAX_SHOWN).map(|it| line(it));
+    let more = findings.len().saturating_sub(MAX_SHOWN);
+    let more = (more > 0).then(|| format!("{more} more on `/v1/status`"));
+    shown.chain(more).collect::<Vec<_>>().join("; ")
 }
 
 /// Where it is and what is wrong. Messages about stored data quote attributes, which are not for

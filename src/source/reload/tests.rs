@@ -2,7 +2,10 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use crate::{authz::Finding, store};
 
-use super::{log::line, *};
+use super::{
+    log::{joined, line},
+    *,
+};
 
 mod gates;
 mod house;

@@ -168,3 +168,46 @@ fn new_canaries_are_tried_by_their_event_alone() {
     house.write("tests/who.json", &canary("ann", "allow"));
     eventually("the mended canary is in force", || house.files().len() == 2);
 }
+
+#[test]
+fn canaries_that_vanish_are_refused_or_told_as_the_gate_says() {
+    for (gate, expected) in [(Gate::Enforce, 0), (Gate::Warn, 1), (Gate::Off, 0)] {
+        let (house, mut reloader) = gated(Gate::Enforce, gate);
+        house.write("tests/who.json", &canary("zoe", "deny"));
+        reloader.first_load().unwrap();
+        let before = house.reader.current().unwrap().counts();
+        assert_eq!(before.canaries, 1);
+        fs::remove_dir_all(house.path("tests")).unwrap();
+        reloader.read_and_apply();
+        let attempt = house.status.read().attempts.pop_back().unwrap();
+        let in_force = house.reader.current().unwrap();
+        let refused = gate == Gate::Enforce;
+        assert!(rejected(&house, "canary", u32::from(refused)));
+        assert_eq!(in_force.counts().canaries, usize::from(refused));
+        assert_eq!(in_force.warnings().len(), expected);
+        if gate != Gate::Off {
+            let [finding] = attempt.findings.as_slice() else {
+                panic!("{:?}", attempt.findings)
+            };
+            assert_eq!(finding.message, "1 of 1 canaries would be gone");
+            assert!(finding.help.as_ref().unwrap().contains("`--canary=off`"));
+        }
+    }
+}
+
+#[test]
+fn however_many_canaries_fail_the_warnings_and_their_line_stay_short() {
+    let (house, mut reloader) = gated(Gate::Enforce, Gate::Warn);
+    let cases = vec![canary("ann", "deny").trim_matches(['[', ']']).to_owned(); 300].join(",");
+    for file in 0..20 {
+        house.write(&format!("tests/{file}.json"), &format!("[{cases}]"));
+    }
+    reloader.first_load().unwrap();
+    let in_force = house.reader.current().unwrap();
+    assert_eq!(in_force.counts().canaries, 6_000);
+    assert_eq!(in_force.warnings().len(), 101);
+    let warnings: Vec<&Finding> = in_force.warnings().iter().collect();
+    let said = joined(&warnings);
+    assert!(said.ends_with("; 91 more on `/v1/status`"), "{said}");
+    assert!(said.len() < 2_000, "{said}");
+}
