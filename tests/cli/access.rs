@@ -169,7 +169,7 @@ fn files_that_cannot_be_taken_are_named_and_nothing_is_served() {
     pair(&cert, &cert, &format!("`{cert}` has no private key"));
     pair("nowhere.pem", &key, "could not read `nowhere.pem`");
     let credentials = path("bad.toml");
-    let digest = format!("`{credentials}`: `sha256` of `a`");
+    let digest = format!("`{credentials}`: `sha256` of the 1st `[[bearer]]`");
     check(&["--admin-credentials", &credentials], &digest);
     check(&["--credentials", "p"], "could not read `p`: it is no file");
 }
