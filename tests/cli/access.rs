@@ -192,3 +192,17 @@ fn secrets_in_the_clear_over_the_network_are_warned_of() {
     assert_eq!(line["credentials"], true);
     assert_eq!(line["tls"], false);
 }
+
+#[test]
+fn an_address_that_goes_round_the_list_of_users_is_warned_of() {
+    let folder = folder();
+    let socket = format!("unix:{}", folder.path().join("d.sock").display());
+    let addresses = ["--listen", &socket, "127.0.0.1:0"];
+    let rest = ["--allow-uid", "1", "--admin-listen", "127.0.0.1:0"];
+    let mut served = Served::start_at(&folder, &[&addresses[..], &rest].concat());
+    let line = served.logged("whoever reaches `127.0.0.1:0` may ask, every user");
+    assert_eq!(
+        (&line["level"], &line["listener"]),
+        (&"WARN".into(), &"decisions".into())
+    );
+}
