@@ -77,10 +77,16 @@ fn health_asks_over_tls_and_trusts_one_certificate() {
     assert!(out.contains("\"ready\":true"), "{out}");
     let (code, _, err) = health(&["--admin-tls-cert", other.to_str().unwrap()]);
     assert_eq!(code, 5);
+    let expected = "another certificate than the file has: the file may be newer";
     assert!(
-        err.contains("another certificate than the file has"),
+        err.contains(expected) && err.contains("`/v1/status`"),
         "{err}"
     );
+    // The next one and the one in force, while one is renewed.
+    let pems = [other.as_path(), house.path("cert.pem").as_path()].map(fs::read_to_string);
+    let both = house.write("both.pem", &pems.map(Result::unwrap).concat());
+    let (code, _, err) = health(&["--admin-tls-cert", both.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
     let (code, ..) = health(&[]);
     assert_eq!(code, 5, "plain HTTP");
     let (code, _, err) = health(&["--admin-tls-cert", "missing.pem"]);
