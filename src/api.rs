@@ -22,7 +22,7 @@ mod exchange;
 mod offload;
 mod reply;
 
-pub use access::{BadCredentials, CredentialSet, Credentials, Peer};
+pub use access::{BadCredentials, CredentialPlace, CredentialSet, Credentials, Peer};
 pub use admin::Admin;
 pub use authzen::{AuthzenOptions, BadPublicUrl, BatchDefaults, PublicUrl};
 pub use decisions::Decisions;

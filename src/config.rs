@@ -147,6 +147,19 @@ pub enum ConfigError {
         /// What is wrong and where.
         source: Box<toml::de::Error>,
     },
+    /// A demand on callers that no address of the listener makes.
+    #[error(
+        "`{0}{given}` is for {of}, and the {listener} listener has none: it would keep nobody out",
+        listener.flags(), listener = listener.as_str()
+    )]
+    NoUse {
+        /// Which listener.
+        listener: ListenerName,
+        /// The flag that was said, as the decisions listener calls it.
+        given: &'static str,
+        /// The kind of address that has it.
+        of: &'static str,
+    },
     /// A value below what makes sense.
     #[error("`{key}` must be at least {least}")]
     TooSmall {

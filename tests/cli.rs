@@ -115,6 +115,8 @@ fn what_makes_no_sense_is_a_usage_error() {
         &["serve", "--policies", "p", "--credentials", "missing.toml"],
         &["serve", "--policies", "p", "--socket-mode", "rw"],
         &["serve", "--policies", "p", "--allow-uid", "root"],
+        &["serve", "--policies", "p", "--allow-uid", "1000"],
+        &["serve", "--policies", "p", "--admin-socket-mode", "0600"],
         &["serve", "--policies", "p", "--log-filter", "a=b=c"],
         &["serve", "--config", "missing.toml"],
         &["serve", "--no-such-flag"],

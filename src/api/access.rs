@@ -15,7 +15,7 @@ use super::reply::Refusal;
 mod authorization;
 mod credentials;
 
-pub use credentials::{BadCredentials, CredentialSet, Credentials};
+pub use credentials::{BadCredentials, CredentialPlace, CredentialSet, Credentials};
 
 /// What the server knows of whoever opened a connection. Every request on it has this as an
 /// extension; one that has none is refused.

@@ -24,7 +24,9 @@ const MAX_REPLY_BYTES: u64 = 64 << 10;
 /// Ask a running service whether it is ready
 ///
 /// Prints what `/readyz` of the admin listener says. Exits with 5 if that is not "ready", also if
-/// nobody answers. A listener with TLS is asked with `--admin-tls-cert`; one that demands a
+/// nobody answers. A listener with TLS is asked with `--admin-tls-cert`, and shows another
+/// certificate than that file has for as long as a new one is not in force: a probe that restarts
+/// the service had better ask a socket file, or loopback without TLS. One that demands a
 /// certificate of its caller cannot be asked by this command.
 #[derive(Args, Debug)]
 pub(super) struct Health {
@@ -34,7 +36,7 @@ pub(super) struct Health {
         default_value = crate::config::ADMIN_LISTEN
     )]
     admin_listen: Address,
-    /// The service speaks TLS there and shows the certificate in this PEM file; no other is trusted
+    /// The service speaks TLS there and shows a certificate of this PEM file; no other is trusted
     #[arg(long, env = "PALISADE_ADMIN_TLS_CERT", value_name = "FILE")]
     admin_tls_cert: Option<PathBuf>,
     /// Ready means that this revision is in force

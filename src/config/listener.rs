@@ -123,6 +123,7 @@ impl Said {
         default: &str,
         allowed: &[ListenerName],
     ) -> Result<Listener, ConfigError> {
+        let flags = self.flags();
         let mut listener = Listener {
             tls: tls(name, self.tls_cert, self.tls_key, self.tls_client_ca)?,
             addresses: self.addresses,
@@ -133,6 +134,7 @@ impl Said {
         if listener.addresses.is_empty() {
             listener.addresses.push(Address::loopback(default));
         }
+        listener.can(name, &flags)?;
         let closed = listener.tls.is_some() || listener.credentials.is_some();
         let exposed = listener.addresses.iter().find(|it| !it.is_local());
         match exposed {
@@ -142,6 +144,53 @@ impl Said {
             }),
             _ => Ok(listener),
         }
+    }
+
+    /// The demands that are for one kind of address alone, and whether that is a socket file.
+    fn flags(&self) -> Vec<(&'static str, bool)> {
+        let all = [
+            ("allow-uid", true, !self.allow_uid.is_empty()),
+            ("socket-mode", true, self.socket_mode.is_some()),
+            ("tls-cert", false, self.tls_cert.is_some()),
+        ];
+        let said = all.into_iter().filter(|(_, _, said)| *said);
+        said.map(|(flag, of_sockets, _)| (flag, of_sockets))
+            .collect()
+    }
+}
+
+impl Listener {
+    /// Whether each of these has an address that it is for.
+    fn can(
+        &self,
+        listener: ListenerName,
+        flags: &[(&'static str, bool)],
+    ) -> Result<(), ConfigError> {
+        let is_socket = |it: &Address| matches!(it, Address::Unix(_));
+        for &(given, of_sockets) in flags {
+            if !self.addresses.iter().any(|it| is_socket(it) == of_sockets) {
+                let of = if of_sockets {
+                    "socket files"
+                } else {
+                    "TCP addresses"
+                };
+                return Err(ConfigError::NoUse {
+                    listener,
+                    given,
+                    of,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A TCP address that takes whoever reaches it, though socket files are for some users alone.
+    pub fn way_round(&self) -> Option<&Address> {
+        let demands = |tls: &Tls| tls.client_ca.is_some();
+        let is_open = self.credentials.is_none() && !self.tls.as_ref().is_some_and(demands);
+        let mut addresses = self.addresses.iter();
+        let tcp = addresses.find(|it| matches!(it, Address::Tcp(_)));
+        tcp.filter(|_| is_open && !self.allow_uid.is_empty())
     }
 }
 

@@ -162,8 +162,10 @@ fn tls_is_a_certificate_and_its_key() {
 #[test]
 fn each_listener_has_its_own_sockets_and_users() {
     let file = r#"
+        listen = ["unix:/run/d", "127.0.0.1:0"]
         socket-mode = "0600"
         allow-uid = [1000, 1001]
+        admin-listen = "unix:/run/a"
         admin-socket-mode = "666"
         admin-credentials = "admin.toml"
     "#;
@@ -177,6 +179,54 @@ fn each_listener_has_its_own_sockets_and_users() {
     for mode in ["", "+7", "8", "1777", "rw"] {
         assert!(mode.parse::<SocketMode>().is_err(), "{mode}");
     }
+}
+
+#[test]
+fn a_demand_that_no_address_makes_is_refused() {
+    let check = |flags: &[&str], expected: Option<&str>| {
+        let error = said(flags).resolve().err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), expected, "{flags:?}");
+    };
+    let uid = "`--allow-uid` is for socket files, and the decisions listener has none: it would \
+        keep nobody out";
+    check(&["--allow-uid", "1"], Some(uid));
+    let of_the_other = ["--allow-uid", "1", "--admin-listen", "unix:/run/a"];
+    check(&of_the_other, Some(uid));
+    let mode = uid.replace("allow-uid", "socket-mode");
+    let tcp = ["--listen", "127.0.0.1:1", "--socket-mode", "0660"];
+    check(&tcp, Some(&mode));
+    let admin = "`--admin-socket-mode` is for socket files, and the admin listener has none: it \
+        would keep nobody out";
+    check(&["--admin-socket-mode", "0600"], Some(admin));
+    let tls = "`--tls-cert` is for TCP addresses, and the decisions listener has none: it would \
+        keep nobody out";
+    let pair = ["--tls-cert", "c", "--tls-key", "k", "--listen"];
+    check(&[&pair[..], &["unix:/run/d"]].concat(), Some(tls));
+    check(&[&pair[..], &["unix:/run/d", "127.0.0.1:1"]].concat(), None);
+    let users = ["--allow-uid", "1", "--socket-mode", "0600", "--listen"];
+    check(
+        &[&users[..], &["unix:/run/d", "127.0.0.1:1"]].concat(),
+        None,
+    );
+    let error = with_file("allow-uid = [1]", &[]).unwrap_err();
+    assert_eq!(error.to_string(), uid, "wherever it is said");
+}
+
+#[test]
+fn an_address_beside_the_list_of_users_is_found() {
+    let check = |flags: &[&str], expected: Option<&str>| {
+        let said = said(&[&["--listen", "unix:/run/d", "127.0.0.1:1"], flags].concat());
+        let decisions = said.resolve().unwrap().decisions;
+        let found = decisions.way_round().map(ToString::to_string);
+        assert_eq!(found.as_deref(), expected, "{flags:?}");
+    };
+    let open = Some("127.0.0.1:1");
+    check(&[], None);
+    check(&["--allow-uid", "1"], open);
+    check(&["--allow-uid", "1", "--credentials", "c"], None);
+    let tls = ["--allow-uid", "1", "--tls-cert", "c", "--tls-key", "k"];
+    check(&tls, open);
+    check(&[&tls[..], &["--tls-client-ca", "a"]].concat(), None);
 }
 
 #[test]

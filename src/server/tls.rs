@@ -37,8 +37,8 @@ pub struct Tls {
     notices: Throttle,
 }
 
-/// A file of PEM.
-#[derive(Clone, Copy, Debug)]
+/// A file of PEM, maybe a key.
+#[derive(Clone, Copy)]
 pub(super) struct Pem<'a> {
     pub(super) name: &'a str,
     pub(super) bytes: &'a [u8],

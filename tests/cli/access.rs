@@ -77,10 +77,16 @@ fn health_asks_over_tls_and_trusts_one_certificate() {
     assert!(out.contains("\"ready\":true"), "{out}");
     let (code, _, err) = health(&["--admin-tls-cert", other.to_str().unwrap()]);
     assert_eq!(code, 5);
+    let expected = "another certificate than the file has: the file may be newer";
     assert!(
-        err.contains("another certificate than the file has"),
+        err.contains(expected) && err.contains("`/v1/status`"),
         "{err}"
     );
+    // The next one and the one in force, while one is renewed.
+    let pems = [other.as_path(), house.path("cert.pem").as_path()].map(fs::read_to_string);
+    let both = house.write("both.pem", &pems.map(Result::unwrap).concat());
+    let (code, _, err) = health(&["--admin-tls-cert", both.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
     let (code, ..) = health(&[]);
     assert_eq!(code, 5, "plain HTTP");
     let (code, _, err) = health(&["--admin-tls-cert", "missing.pem"]);
@@ -169,7 +175,7 @@ fn files_that_cannot_be_taken_are_named_and_nothing_is_served() {
     pair(&cert, &cert, &format!("`{cert}` has no private key"));
     pair("nowhere.pem", &key, "could not read `nowhere.pem`");
     let credentials = path("bad.toml");
-    let digest = format!("`{credentials}`: `sha256` of `a`");
+    let digest = format!("`{credentials}`: `sha256` of the 1st `[[bearer]]`");
     check(&["--admin-credentials", &credentials], &digest);
     check(&["--credentials", "p"], "could not read `p`: it is no file");
 }
@@ -191,4 +197,18 @@ fn secrets_in_the_clear_over_the_network_are_warned_of() {
     let line = served.logged("listening");
     assert_eq!(line["credentials"], true);
     assert_eq!(line["tls"], false);
+}
+
+#[test]
+fn an_address_that_goes_round_the_list_of_users_is_warned_of() {
+    let folder = folder();
+    let socket = format!("unix:{}", folder.path().join("d.sock").display());
+    let addresses = ["--listen", &socket, "127.0.0.1:0"];
+    let rest = ["--allow-uid", "1", "--admin-listen", "127.0.0.1:0"];
+    let mut served = Served::start_at(&folder, &[&addresses[..], &rest].concat());
+    let line = served.logged("whoever reaches `127.0.0.1:0` may ask, every user");
+    assert_eq!(
+        (&line["level"], &line["listener"]),
+        (&"WARN".into(), &"decisions".into())
+    );
 }

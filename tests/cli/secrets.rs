@@ -120,6 +120,18 @@ impl Scene {
                 format!("[[bearer]]\nname = \"pep\"\nsha256 = \"{IN_THE_FILE}\"\n"),
                 "64 hexadecimal digits",
             ),
+            (
+                good() + &format!("[[bearer]]\nname = \"{IN_THE_FILE}\"\nsha256 = \"app\"\n"),
+                "`sha256` of the 2nd `[[bearer]]` is not",
+            ),
+            (
+                good() + &named(&sha256(IN_THE_FILE), "app"),
+                "`name` of the 2nd `[[bearer]]` is a secret",
+            ),
+            (
+                good() + &named(IN_THE_FILE, IN_THE_FILE),
+                "`name` of the 2nd `[[bearer]]` is a secret",
+            ),
             (format!("{IN_THE_FILE}\n"), "line 1 is not"),
         ] {
             fs::write(&path, bad).unwrap();
@@ -165,6 +177,11 @@ fn good() -> String {
     )
 }
 
+fn named(name: &str, secret: &str) -> String {
+    let sha256 = sha256(secret);
+    format!("[[bearer]]\nname = \"{name}\"\nsha256 = \"{sha256}\"\n")
+}
+
 #[test]
 fn secrets_are_in_no_log_metric_page_or_answer() {
     let mut scene = Scene::new();
@@ -190,8 +207,8 @@ fn secrets_are_in_no_log_metric_page_or_answer() {
     scene.served.signal("-TERM");
     scene.served.logged("stopped");
 
-    secrets.extend([right, wrong, IN_THE_FILE.to_owned()]);
-    for secret in [TOKEN, WRONG, SECRET, OPERATOR] {
+    secrets.extend([right, wrong]);
+    for secret in [TOKEN, WRONG, SECRET, OPERATOR, IN_THE_FILE] {
         secrets.extend([secret.to_owned(), STANDARD.encode(secret), sha256(secret)]);
     }
     let log = scene.served.told.join("\n");

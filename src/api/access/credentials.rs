@@ -1,7 +1,7 @@
 //! The secrets that callers may present, as a file has them: by digest, so that whoever reads the
 //! file can present none. `docs/decisions/0007-who-may-ask.md` says why SHA-256 is enough.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use hyper::header::HeaderValue;
@@ -23,19 +23,18 @@ const BEARER_WRONG: HeaderValue =
 const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="palisade", charset="UTF-8""#);
 
 /// The credentials in force, which may be replaced while they are asked.
-#[derive(Debug)]
 pub struct Credentials(ArcSwap<CredentialSet>);
 
 /// The credentials of one file. An empty set lets nobody in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct CredentialSet {
     bearer: Vec<Entry>,
     basic: Vec<Entry>,
 }
 
-#[derive(Debug)]
 struct Entry {
-    /// The name of the caller; of an id and its secret, the id.
+    /// The name of the caller; of an id and its secret, the id. Stands in logs and on the status
+    /// page.
     name: Arc<str>,
     /// What the id is compared by.
     id: [u8; 32],
@@ -43,15 +42,12 @@ struct Entry {
 }
 
 /// Why a file has no credentials that can be taken. Never quotes the file: what stands in the
-/// wrong place may be a secret.
+/// wrong place may be a secret, a name included.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCredentials {
     /// A digest that is none.
-    #[error("`sha256` of `{name}` is not 64 hexadecimal digits")]
-    Digest {
-        /// Whose.
-        name: String,
-    },
+    #[error("`sha256` of the {0} is not 64 hexadecimal digits")]
+    Digest(CredentialPlace),
     /// Not the TOML that we take.
     #[error(
         "line {line} is not what a file of credentials has: tables `[[bearer]]` with `name` and \
@@ -62,20 +58,84 @@ pub enum BadCredentials {
         line: usize,
     },
     /// A name that log lines cannot have.
-    #[error("a name has 1 to {MAX_NAME_CHARS} characters, and no control characters")]
-    Name,
+    #[error(
+        "`{key}` of the {0} must have 1 to {MAX_NAME_CHARS} characters, and no control characters",
+        key = .0.kind.key()
+    )]
+    Name(CredentialPlace),
     /// Not UTF-8.
     #[error("it is not UTF-8")]
     NotText,
+    /// A secret or a digest where everybody would see it.
+    #[error(
+        "`{key}` of the {0} is a secret or a digest, and would be shown in logs: give the caller's \
+         name",
+        key = .0.kind.key()
+    )]
+    Shown(CredentialPlace),
     /// More entries than are compared.
     #[error("it has more than {MAX_ENTRIES} credentials")]
     TooMany,
     /// The same secret again.
-    #[error("the secret of `{name}` is there twice")]
-    Twice {
-        /// The second one that has it.
-        name: String,
-    },
+    #[error("the {0} has a secret that is there already")]
+    Twice(CredentialPlace),
+}
+
+/// An entry of the file, named without a word of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialPlace {
+    kind: Kind,
+    /// Among those of its kind, from 1.
+    ordinal: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Basic,
+    Bearer,
+}
+
+impl Kind {
+    /// The key of what names the caller.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Basic => "id",
+            Self::Bearer => "name",
+        }
+    }
+}
+
+impl fmt::Display for CredentialPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ending = match (self.ordinal % 100, self.ordinal % 10) {
+            (11..=13, _) => "th",
+            (_, 1) => "st",
+            (_, 2) => "nd",
+            (_, 3) => "rd",
+            _ => "th",
+        };
+        let kind = match self.kind {
+            Kind::Basic => "basic",
+            Kind::Bearer => "bearer",
+        };
+        write!(f, "{}{ending} `[[{kind}]]`", self.ordinal)
+    }
+}
+
+/// Who it lets in: a digest in a log would be no secret, but nobody should have to know that.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credentials").field(&self.current()).finish()
+    }
+}
+
+impl fmt::Debug for CredentialSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialSet")
+            .field("bearer", &self.bearers().collect::<Vec<_>>())
+            .field("basic", &self.basics().collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 impl Credentials {
@@ -110,10 +170,26 @@ impl CredentialSet {
         let bearer = file.bearer.iter();
         let basic = file.basic.iter();
         let set = Self {
-            bearer: entries(bearer.map(|it| (it.name.as_str(), it.sha256.as_str())))?,
-            basic: entries(basic.map(|it| (it.id.as_str(), it.sha256.as_str())))?,
+            bearer: entries(Kind::Bearer, bearer.map(|it| (&*it.name, &*it.sha256)))?,
+            basic: entries(Kind::Basic, basic.map(|it| (&*it.id, &*it.sha256)))?,
         };
+        set.shows_no_secret()?;
         Ok(set)
+    }
+
+    /// Whether no name is itself one of the secrets.
+    fn shows_no_secret(&self) -> Result<(), BadCredentials> {
+        let all = || self.bearer.iter().chain(&self.basic);
+        let shown = |kind, entries: &[Entry]| {
+            let is_secret = |entry: &Entry| all().any(|other| other.secret == entry.id);
+            let at = entries.iter().position(is_secret);
+            at.map_or(Ok(()), |at| {
+                let ordinal = at + 1;
+                Err(BadCredentials::Shown(CredentialPlace { kind, ordinal }))
+            })
+        };
+        shown(Kind::Bearer, &self.bearer)?;
+        shown(Kind::Basic, &self.basic)
     }
 
     /// Names of those who present a token.
@@ -169,18 +245,22 @@ fn find(entries: &[Entry], matches: impl Fn(&Entry) -> Choice) -> Option<Arc<str
 }
 
 fn entries<'a>(
+    kind: Kind,
     raw: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<Entry>, BadCredentials> {
     let mut entries: Vec<Entry> = Vec::new();
-    for (name, sha256) in raw {
+    for (ordinal, (name, sha256)) in (1..).zip(raw) {
+        let place = CredentialPlace { kind, ordinal };
         let length = name.chars().take(MAX_NAME_CHARS + 1).count();
         if length == 0 || length > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-            return Err(BadCredentials::Name);
+            return Err(BadCredentials::Name(place));
         }
-        let of = || name.to_owned();
-        let secret = digest(sha256).ok_or_else(|| BadCredentials::Digest { name: of() })?;
+        if digest(name).is_some() {
+            return Err(BadCredentials::Shown(place));
+        }
+        let secret = digest(sha256).ok_or(BadCredentials::Digest(place))?;
         if entries.iter().any(|entry| entry.secret == secret) {
-            return Err(BadCredentials::Twice { name: of() });
+            return Err(BadCredentials::Twice(place));
         }
         entries.push(Entry {
             name: name.into(),
@@ -230,74 +310,4 @@ struct Basic {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(file: &str, expected: &Result<usize, BadCredentials>) {
-        let parsed = CredentialSet::parse(file.as_bytes());
-        let count = parsed.map(|it| it.bearer.len() + it.basic.len());
-        assert_eq!(&count, expected, "{file}");
-    }
-
-    fn entry(kind: &str, name: &str, byte: &str) -> String {
-        let key = if kind == "basic" { "id" } else { "name" };
-        let sha256 = byte.repeat(32);
-        format!("[[{kind}]]\n{key} = \"{name}\"\nsha256 = \"{sha256}\"\n")
-    }
-
-    #[test]
-    fn a_file_may_have_several_secrets_of_one_name_and_none_at_all() {
-        let two = entry("bearer", "a", "0a") + &entry("bearer", "a", "0B");
-        check(&two, &Ok(2));
-        check(&(two + &entry("basic", "a", "0a")), &Ok(3));
-        check("", &Ok(0));
-        check("# nobody\n", &Ok(0));
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_without_a_word_of_the_file() {
-        let malformed = |line| Err(BadCredentials::Malformed { line });
-        check("secret = \"hunter2\"", &malformed(1));
-        check(
-            "\n[[bearer]]\nname = \"a\"\nsecret = \"hunter2\"",
-            &malformed(4),
-        );
-        check("[[bearer]]\nname = \"a\"\n", &malformed(1));
-        check("[[bearer]]\nname = hunter2\n", &malformed(2));
-        check("hunter2", &malformed(1));
-        let name = || "a".to_owned();
-        check(
-            "[[basic]]\nid = \"a\"\nsha256 = \"hunter2\"",
-            &Err(BadCredentials::Digest { name: name() }),
-        );
-        let twice = entry("bearer", "b", "0a") + &entry("bearer", "a", "0A");
-        check(&twice, &Err(BadCredentials::Twice { name: name() }));
-        check(&entry("bearer", "", "00"), &Err(BadCredentials::Name));
-        check(&entry("basic", "a\\n", "00"), &Err(BadCredentials::Name));
-        let long = "x".repeat(65);
-        check(&entry("basic", &long, "00"), &Err(BadCredentials::Name));
-        let not_text = CredentialSet::parse(b"\xff").map(|_| ());
-        assert_eq!(not_text, Err(BadCredentials::NotText));
-        let many = entry("bearer", "a", "00").repeat(MAX_ENTRIES + 1);
-        check(&many, &Err(BadCredentials::TooMany));
-    }
-
-    #[test]
-    fn the_challenge_names_what_the_file_has() {
-        let check = |file: &str, denied, expected: &[&str]| {
-            let set = CredentialSet::parse(file.as_bytes()).unwrap();
-            assert_eq!(set.challenges(denied), expected);
-        };
-        let plain = r#"Bearer realm="palisade""#;
-        let wrong = r#"Bearer realm="palisade", error="invalid_token""#;
-        let basic = r#"Basic realm="palisade", charset="UTF-8""#;
-        let both = entry("bearer", "a", "00") + &entry("basic", "a", "00");
-        check(&both, Denied::Missing, &[plain, basic]);
-        check(&both, Denied::Token, &[wrong, basic]);
-        check(&both, Denied::Wrong, &[plain, basic]);
-        check(&entry("basic", "a", "00"), Denied::Token, &[basic]);
-        check(&entry("bearer", "a", "00"), Denied::Missing, &[plain]);
-        check("", Denied::Missing, &[plain]);
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! TLS that trusts one certificate and no authority: that of the very service that is asked.
+//! TLS that trusts the certificates of a file and no authority: that of the very service that is
+//! asked, and maybe the one it had before.
 
 use std::{
     fs,
@@ -17,10 +18,10 @@ use tokio_rustls::rustls::{
 
 use crate::cli::Failure;
 
-/// The first certificate of a file.
+/// The certificates of a file, each of which will do: nothing secret is said to whoever shows one.
 #[derive(Debug)]
 pub(super) struct Pinned {
-    certificate: CertificateDer<'static>,
+    certificates: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -29,10 +30,11 @@ impl Pinned {
         let name = file.display();
         let bytes = fs::read(file)
             .map_err(|error| Failure::usage(format_args!("could not read `{name}`: {error}")))?;
-        let certificate = CertificateDer::from_pem_slice(&bytes)
-            .map_err(|_| Failure::usage(format_args!("`{name}` has no certificate in PEM")))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+        let certificates = certificates.ok().filter(|found| !found.is_empty());
+        let none = || Failure::usage(format_args!("`{name}` has no certificate in PEM"));
         Ok(Self {
-            certificate,
+            certificates: certificates.ok_or_else(none)?,
             provider: Arc::new(ring::default_provider()),
         })
     }
@@ -65,7 +67,7 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if *end_entity == self.certificate {
+        if self.certificates.contains(end_entity) {
             return Ok(ServerCertVerified::assertion());
         }
         Err(CertificateError::ApplicationVerificationFailure.into())
@@ -106,7 +108,10 @@ pub(super) fn meaning(error: &io::Error) -> Option<&'static str> {
     )]
     match source {
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
-            Some("it shows another certificate than the file has")
+            Some(
+                "it shows another certificate than the file has: the file may be newer than what \
+                 is in force, which `/v1/status` tells",
+            )
         }
         rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => Some(
             "it demands a certificate of the caller, and this command has none: ask `/readyz` \

@@ -65,6 +65,14 @@ impl Prepared<'_> {
                 "secrets cross the network in the clear on the {listener} listener: give it TLS"
             );
         }
+        if let Some(address) = self.config.way_round() {
+            warn!(
+                listener,
+                %address,
+                "whoever reaches `{address}` may ask, every user of this machine included: the \
+                 list of users of the {listener} listener is for its socket files"
+            );
+        }
         let bound = self.config.addresses.iter().map(|it| self.bind(it));
         Ok(Open {
             bound: bound.collect::<Result<_, _>>()?,
