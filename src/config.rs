@@ -160,6 +160,18 @@ pub enum ConfigError {
         /// The kind of address that has it.
         of: &'static str,
     },
+    /// A flag for a file was given what is no path, but may be what the file should hold: it is not
+    /// repeated.
+    #[error(
+        "`{}{given}` takes the path of a file, not its content",
+        listener.flags()
+    )]
+    NotAPath {
+        /// Which listener.
+        listener: ListenerName,
+        /// The flag, as the decisions listener calls it.
+        given: &'static str,
+    },
     /// A value below what makes sense.
     #[error("`{key}` must be at least {least}")]
     TooSmall {

@@ -1,6 +1,10 @@
 //! The two listeners: where each is, who may reach it, and what it demands of whoever asks.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use serde::Deserialize;
 
@@ -8,6 +12,10 @@ use super::{Address, ConfigError, ListenerName};
 
 /// The owner and the group may connect; both need to write for that.
 const SOCKET_MODE: SocketMode = SocketMode(0o660);
+
+/// How long a name without a folder and an extension is that may be a secret: 128 bits in
+/// hexadecimal.
+const SECRET_CHARS: usize = 32;
 
 /// A listener, and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +132,7 @@ impl Said {
         allowed: &[ListenerName],
     ) -> Result<Listener, ConfigError> {
         let flags = self.flags();
+        self.are_paths(name)?;
         let mut listener = Listener {
             tls: tls(name, self.tls_cert, self.tls_key, self.tls_client_ca)?,
             addresses: self.addresses,
@@ -143,6 +152,24 @@ impl Said {
                 address: address.clone(),
             }),
             _ => Ok(listener),
+        }
+    }
+
+    /// Whether what names files can be paths. A key or a token in their place would be shown in
+    /// the error that it is no file.
+    fn are_paths(&self, listener: ListenerName) -> Result<(), ConfigError> {
+        let files = [
+            ("tls-cert", &self.tls_cert),
+            ("tls-key", &self.tls_key),
+            ("tls-client-ca", &self.tls_client_ca),
+            ("credentials", &self.credentials),
+        ];
+        let mut contents = files
+            .into_iter()
+            .filter(|(_, file)| file.as_deref().is_some_and(is_content));
+        match contents.next() {
+            Some((given, _)) => Err(ConfigError::NotAPath { listener, given }),
+            None => Ok(()),
         }
     }
 
@@ -192,6 +219,15 @@ impl Listener {
         let tcp = addresses.find(|it| matches!(it, Address::Tcp(_)));
         tcp.filter(|_| is_open && !self.allow_uid.is_empty())
     }
+}
+
+/// Several lines, PEM or another flag, or a name as long as a secret and made of what secrets are made of.
+fn is_content(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let is_of_secret = |it: char| it.is_ascii_alphanumeric() || matches!(it, '+' | '=' | '_' | '-');
+    text.contains(char::is_control)
+        || text.starts_with('-')
+        || text.len() >= SECRET_CHARS && text.chars().all(is_of_secret)
 }
 
 fn tls(

@@ -262,3 +262,30 @@ fn the_keys_of_the_file_are_the_flags_and_each_has_its_variable() {
         .collect();
     assert_eq!(flags, keys);
 }
+
+#[test]
+fn a_key_or_a_token_where_a_path_belongs_is_not_repeated() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END PRIVATE KEY-----\n";
+    let token = "6d2f0c1be9a84d7f9f3f0a5f6c1e2b3a";
+    for (flag, content) in [
+        ("tls-key", pem),
+        ("tls-key", "-----BEGIN"),
+        ("admin-tls-key", pem),
+        ("tls-client-ca", "two\nlines"),
+        ("credentials", token),
+        ("admin-credentials", &token.repeat(2)),
+    ] {
+        let error = said(&[&format!("--{flag}"), content])
+            .resolve()
+            .unwrap_err();
+        let expected = format!("`--{flag}` takes the path of a file, not its content");
+        assert_eq!(error.to_string(), expected);
+    }
+    let paths = [
+        "--tls-cert",
+        "c.pem",
+        "--tls-key",
+        "/run/secrets/0123456789abcdef0123456789abcdef",
+    ];
+    said(&paths).resolve().unwrap();
+}

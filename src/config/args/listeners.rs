@@ -29,16 +29,36 @@ pub struct DecisionsArgs {
     )]
     pub allow_uid: Vec<u32>,
     /// Speak TLS on TCP addresses with the certificate in this PEM file; read again when it changes
-    #[arg(long, env = "PALISADE_TLS_CERT", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_TLS_CERT",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub tls_cert: Option<PathBuf>,
     /// The private key of the certificate, a PEM file
-    #[arg(long, env = "PALISADE_TLS_KEY", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_TLS_KEY",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub tls_key: Option<PathBuf>,
     /// Demand a certificate of the caller, from one of the authorities in this PEM file
-    #[arg(long, env = "PALISADE_TLS_CLIENT_CA", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_TLS_CLIENT_CA",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub tls_client_ca: Option<PathBuf>,
     /// Demand one of the credentials in this TOML file; read again when it changes
-    #[arg(long, env = "PALISADE_CREDENTIALS", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_CREDENTIALS",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub credentials: Option<PathBuf>,
 }
 
@@ -59,16 +79,36 @@ pub struct AdminArgs {
     )]
     pub admin_allow_uid: Vec<u32>,
     /// As `--tls-cert`
-    #[arg(long, env = "PALISADE_ADMIN_TLS_CERT", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_ADMIN_TLS_CERT",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub admin_tls_cert: Option<PathBuf>,
     /// As `--tls-key`
-    #[arg(long, env = "PALISADE_ADMIN_TLS_KEY", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_ADMIN_TLS_KEY",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub admin_tls_key: Option<PathBuf>,
     /// As `--tls-client-ca`
-    #[arg(long, env = "PALISADE_ADMIN_TLS_CLIENT_CA", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_ADMIN_TLS_CLIENT_CA",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub admin_tls_client_ca: Option<PathBuf>,
     /// As `--credentials`, for all but `/livez` and `/readyz`
-    #[arg(long, env = "PALISADE_ADMIN_CREDENTIALS", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "PALISADE_ADMIN_CREDENTIALS",
+        value_name = "FILE",
+        allow_hyphen_values = true
+    )]
     pub admin_credentials: Option<PathBuf>,
 }
 
