@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 mod accept;
+mod certificate;
 mod connection;
 mod descriptors;
 mod keep;

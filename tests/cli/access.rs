@@ -15,7 +15,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 
-use super::certs::House;
+use super::certs::{Authority, House};
 use crate::{Served, folder, run};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -168,6 +168,16 @@ fn files_that_cannot_be_taken_are_named_and_nothing_is_served() {
     pair(&key, &key, &format!("`{key}` has no certificate"));
     pair(&cert, &cert, &format!("`{cert}` has no private key"));
     pair("nowhere.pem", &key, "could not read `nowhere.pem`");
+    let authority = house.write("nobody.pem", &Authority::that_is_none("nobody").pem());
+    let authority = authority.to_str().unwrap();
+    let all = ["--tls-cert", &cert, "--tls-key", &key];
+    let mutual = [&all[..], &["--tls-client-ca", authority]].concat();
+    check(
+        &mutual,
+        &format!(
+            "`{authority}` has an authority that cannot be used: certificate 1 is no authority"
+        ),
+    );
     let credentials = path("bad.toml");
     let digest = format!("`{credentials}`: `sha256` of `a`");
     check(&["--admin-credentials", &credentials], &digest);
