@@ -28,6 +28,10 @@ mod part;
 use files::{digest, name, read, settled};
 use part::{Part, Taken, material, set};
 
+/// Longest time between two looks: a secret that was taken out should not live for long, and
+/// looking costs one read of a few small files.
+const LONGEST: Duration = Duration::from_secs(1);
+
 /// The files that TLS is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -134,7 +138,8 @@ impl Keeper {
         self.keeps.push(keep);
     }
 
-    /// Keeps looking, on a thread of its own: reading blocks.
+    /// Keeps looking once in an interval, at least each second, on a thread of its own: reading
+    /// blocks.
     ///
     /// # Errors
     /// No thread can be made.
@@ -142,13 +147,14 @@ impl Keeper {
         if self.keeps.is_empty() {
             return Ok(Keeping { running: None });
         }
+        let interval = poll_interval.min(LONGEST);
         let (stop, stopped) = mpsc::sync_channel::<()>(1);
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("access".to_owned());
         thread.spawn(move || {
             // Dropped when the loop ends, also by a panic: `Keeping::ended` sees it.
             let _end: oneshot::Sender<()> = end;
-            while stopped.recv_timeout(poll_interval) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 for keep in &mut self.keeps {
                     keep.look(&self.metrics, &self.status);
                 }

@@ -9,7 +9,7 @@ use std::{
         net::UnixStream,
     },
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
@@ -178,6 +178,12 @@ fn files_that_cannot_be_taken_are_named_and_nothing_is_served() {
             "`{authority}` has an authority that cannot be used: certificate 1 is no authority"
         ),
     );
+    house.write("empty.toml", "");
+    let empty = path("empty.toml");
+    check(
+        &["--credentials", &empty],
+        &format!("`{empty}`: it is empty"),
+    );
     let credentials = path("bad.toml");
     let digest = format!("`{credentials}`: `sha256` of `a`");
     check(&["--admin-credentials", &credentials], &digest);
@@ -201,4 +207,58 @@ fn secrets_in_the_clear_over_the_network_are_warned_of() {
     let line = served.logged("listening");
     assert_eq!(line["credentials"], true);
     assert_eq!(line["tls"], false);
+}
+
+#[test]
+fn what_is_taken_and_was_hardly_meant_is_warned_of() {
+    let folder = folder();
+    let house = House::new();
+    house.move_in(&house.authority.server_until(2000));
+    let nobody = house.write("nobody.toml", "# nobody\n");
+    let (cert, key) = (house.path("cert.pem"), house.path("key.pem"));
+    let flags = [
+        ["--tls-cert", cert.to_str().unwrap()],
+        ["--tls-key", key.to_str().unwrap()],
+        ["--credentials", nobody.to_str().unwrap()],
+        ["--poll-interval", "20ms"],
+    ];
+    let mut served = Served::start(&folder, flags.as_flattened());
+    let line = served.logged("took the tls of the decisions listener: our certificate has expired");
+    assert_eq!(line["level"], "WARN");
+    let line = served.logged("took the credentials of the decisions listener: nobody may ask");
+    assert_eq!(line["level"], "WARN");
+    let one = format!("[[bearer]]\nname = \"a\"\nsha256 = \"{}\"\n", sha256("x"));
+    house.write("nobody.toml", &one);
+    let line = served.logged("took the credentials");
+    assert_eq!(line["level"], "INFO");
+    house.write("nobody.toml", "");
+    let line = served.logged("refused the credentials");
+    assert_eq!(line["level"], "ERROR");
+    house.write("nobody.toml", "\n");
+    let line = served.logged("took the credentials");
+    assert_eq!(line["level"], "WARN");
+    house.move_in(&house.authority.server_until(2001));
+    let line = served.logged("took the tls of the decisions listener: our certificate has expired");
+    assert_eq!(line["level"], "WARN");
+}
+
+#[test]
+fn access_files_are_looked_at_each_second_however_seldom_policies_are() {
+    let folder = folder();
+    let file = folder.path().join("c.toml");
+    let one = |name: &str| {
+        format!(
+            "[[bearer]]\nname = \"{name}\"\nsha256 = \"{}\"\n",
+            sha256(name)
+        )
+    };
+    fs::write(&file, one("a")).unwrap();
+    let credentials = ["--credentials", file.to_str().unwrap()];
+    let flags = [&credentials[..], &["--poll-interval", "1h"]].concat();
+    let mut served = Served::start(&folder, &flags);
+    served.logged("watching the sources");
+    let started = Instant::now();
+    fs::write(&file, one("b")).unwrap();
+    served.logged("took the credentials");
+    assert!(started.elapsed() < PATIENCE);
 }

@@ -13,6 +13,9 @@ use super::{
     files::name,
 };
 
+/// What to do about a file of credentials without a byte.
+const EMPTY: &str = "it is empty; that nobody may ask is said by a comment alone";
+
 /// What the files say.
 #[derive(Debug)]
 pub(super) enum Part {
@@ -81,10 +84,16 @@ impl Part {
 
 pub(super) fn set(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<CredentialSet, BadFiles> {
     let text = texts.first().map_or(&[][..], Vec::as_slice);
-    CredentialSet::parse(text).map_err(|error| {
+    let bad = |why: &str| {
         let file = files.first().map(|it| name(it)).unwrap_or_default();
-        BadFiles(format!("`{file}`: {error}"))
-    })
+        BadFiles(format!("`{file}`: {why}"))
+    };
+    // A writer may have emptied it a moment ago, however slow the next one is: an order to let
+    // nobody in takes a word.
+    if text.is_empty() {
+        return Err(bad(EMPTY));
+    }
+    CredentialSet::parse(text).map_err(|error| bad(&error.to_string()))
 }
 
 /// Certificate, key and maybe authorities, in this order.
