@@ -99,7 +99,8 @@ fn more_strangers_than_descriptors_stop_neither_admin_nor_reloads() {
 
     let started = Instant::now();
     assert_eq!(admin("/livez").status, 200);
-    assert!(started.elapsed() < Duration::from_secs(2));
+    // Long before the strangers have to go.
+    assert!(started.elapsed() < Duration::from_secs(5));
     let revision = || admin("/v1/status").json()["revision"].clone();
     let before = revision();
     fs::write(folder.path().join("p/b.cedar"), PERMIT).unwrap();
