@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 mod accept;
+mod certificate;
 mod connection;
+mod descriptors;
 mod keep;
 mod linger;
 mod listen;
@@ -11,6 +13,7 @@ mod timed;
 mod tls;
 
 pub use accept::{ServerError, run};
+pub use descriptors::Places;
 pub use keep::{BadFiles, Keeper, Keeping, TlsFiles};
 pub use listen::{BadListen, Bound, Listen, bind};
 pub use tls::Tls;
@@ -29,7 +32,7 @@ pub struct Door {
 pub struct Limits {
     /// Most connections that are served at once, over all sockets; more wait, one of them accepted
     /// on each socket. A sidecar has a few callers with a few connections each, and 10,000 idle
-    /// ones cost well under 1 GiB.
+    /// ones cost well under 1 GiB. [`Places`] says how many the system has descriptors for.
     pub connections: usize,
     /// Longest request head. Ours are a few hundred bytes; tokens and traces fit in 16 KiB.
     pub header_bytes: usize,
@@ -40,6 +43,10 @@ pub struct Limits {
     /// How long the handshake of TLS may take: two round trips and a signature are done within a
     /// second over a bad link; whoever takes longer holds a place for nothing.
     pub handshake_timeout: Duration,
+    /// How long a caller may take, once connected and let in by TLS, until its first request head
+    /// is there. Whoever connects has something to ask, and heads take a round trip; a stranger who
+    /// says nothing should not keep a place for as long as a pool that has asked before.
+    pub first_request_timeout: Duration,
     /// How long a caller may go without taking any of its answer. One that reads takes what the
     /// system holds within milliseconds, also over a bad link within seconds; one that has
     /// stopped reading keeps a connection and its answers for as long as we let it.
@@ -56,6 +63,7 @@ impl Default for Limits {
             header_bytes: 16 << 10,
             header_timeout: Duration::from_secs(75),
             handshake_timeout: Duration::from_secs(10),
+            first_request_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         }

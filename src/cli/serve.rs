@@ -16,7 +16,7 @@ use crate::{
     authz::{EVALUATION_STACK_BYTES, OnPolicyError},
     config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs},
     pdp::Pdp,
-    server::{Keeper, Keeping, Limits, ServerError},
+    server::{Keeper, Keeping, Limits, Places, ServerError},
     source::{Gate, Gates, Reloader, Running},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
@@ -48,12 +48,13 @@ impl Serve {
             config::LogFormat::Text => LogFormat::Text,
         };
         telemetry::init_tracing(format, &config.log_filter).map_err(Failure::usage)?;
+        let places = Places::claim();
         let runtime = runtime(&config)?;
         let service = {
             let _entered = runtime.enter();
             Service::load(&config)?
         };
-        let ended = runtime.block_on(service.run(config.shutdown_grace));
+        let ended = runtime.block_on(service.run(places, config.shutdown_grace));
         // Whatever still runs has had its grace, or was told to end at once.
         runtime.shutdown_background();
         ended
@@ -139,14 +140,17 @@ impl Service {
     }
 
     /// Serves until a signal, then drains. Any part that ends by itself is a failure.
-    async fn run(mut self, grace: Duration) -> Result<Exit, Failure> {
-        let limits = Limits::default();
+    async fn run(mut self, places: Places, grace: Duration) -> Result<Exit, Failure> {
+        let limits = |connections| Limits {
+            connections,
+            ..Limits::default()
+        };
         let (stop_decisions, stopped) = watch::channel(false);
         let (open, handler) = self.decisions;
-        let mut decisions = tokio::spawn(open.run(handler, limits, stopped));
+        let mut decisions = tokio::spawn(open.run(handler, limits(places.decisions), stopped));
         let (stop_admin, stopped) = watch::channel(false);
         let (open, handler) = self.admin;
-        let mut admin = tokio::spawn(open.run(handler, limits, stopped));
+        let mut admin = tokio::spawn(open.run(handler, limits(places.admin), stopped));
         self.status.set_listener(Check::Ok);
 
         let mut files = (self.reloading, self.keeping);

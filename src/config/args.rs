@@ -107,7 +107,8 @@ pub struct ServeArgs {
         help_heading = "Decisions"
     )]
     pub decision_context: Option<bool>,
-    /// Look for changed files this often, also without an event [default: 1s]
+    /// Look for changed files this often, also without an event; for those of certificates and
+    /// credentials each second at least [default: 1s]
     #[arg(
         long,
         env = "PALISADE_POLL_INTERVAL",

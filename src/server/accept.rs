@@ -1,6 +1,10 @@
 //! The accept loops: one task for each socket, one for each connection, all of them joined.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper::server::conn::http1;
 use tokio::{
@@ -12,7 +16,10 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::api::{Handler, Peer};
+use crate::{
+    api::{Handler, Peer},
+    telemetry::Throttle,
+};
 
 use super::{
     Door, Limits,
@@ -175,6 +182,7 @@ async fn accept<H: Handler>(
 ) -> io::Result<()> {
     let server = connection::builder(&serving.limits);
     let mut connections = JoinSet::new();
+    let notices = Throttle::lasting();
     debug!(address, "accepting on {address}");
     loop {
         // The place comes second: a socket that nobody calls must not keep one. Over the cap, one
@@ -204,7 +212,12 @@ async fn accept<H: Handler>(
             }
             Err(error) if is_broken(&error) => return Err(error),
             Err(error) => {
-                warn!(address, %error, "could not accept a connection on {address}: {error}");
+                if let Some(suppressed) = notices.take(Instant::now()) {
+                    warn!(
+                        address, %error, suppressed,
+                        "could not accept a connection on {address}: {error}"
+                    );
+                }
                 if error.kind() != io::ErrorKind::ConnectionAborted {
                     sleep(PAUSE).await;
                 }

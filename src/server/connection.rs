@@ -1,12 +1,22 @@
 //! One connection: HTTP/1.1 with keep-alive until either side has enough, inside TLS or not.
 
-use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{pending, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    time::sleep,
 };
 use tracing::debug;
 
@@ -73,7 +83,9 @@ impl<H: Handler> Connection<H> {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let asked = AtomicBool::new(false);
         let service = service_fn(|mut request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
             let handler = Arc::clone(&self.handler);
             request.extensions_mut().insert(self.peer.clone());
             async move { Ok::<_, Infallible>(handler.handle(request).await) }
@@ -86,10 +98,22 @@ impl<H: Handler> Connection<H> {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
+            () = never(&asked, self.limits.first_request_timeout) => {
+                debug!("a connection ended: it has asked nothing");
+                return;
+            }
         };
         if let Err(error) = ended {
             // Callers hang up and send nonsense all the time; that is theirs to look into.
             debug!(%error, "a connection ended: {error}");
         }
+    }
+}
+
+/// Ends when the time is over, unless something was asked by then.
+async fn never(asked: &AtomicBool, longest: Duration) {
+    sleep(longest).await;
+    if asked.load(Ordering::Relaxed) {
+        pending::<()>().await;
     }
 }

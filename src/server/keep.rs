@@ -13,18 +13,24 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
-    api::{CredentialSet, Credentials},
+    api::Credentials,
     telemetry::{Kept, KeptKind, Metrics, Status},
 };
 
-use super::tls::{Material, Pem, Tls};
+use super::tls::Tls;
 
 mod files;
+mod part;
 
 use files::{digest, name, read, settled};
+use part::{Part, Taken, material, set};
+
+/// Longest time between two looks: a secret that was taken out should not live for long, and
+/// looking costs one read of a few small files.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// The files that TLS is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +72,6 @@ struct Keep {
     seen: Result<[u8; 32], BadFiles>,
 }
 
-/// What the files say.
-#[derive(Debug)]
-enum Part {
-    Credentials(Arc<Credentials>),
-    Tls(Arc<Tls>),
-}
-
 impl Keeper {
     /// A keeper of nothing yet.
     pub fn new(metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
@@ -94,10 +93,10 @@ impl Keeper {
         let files: Vec<PathBuf> = all.cloned().collect();
         let texts = settled(&files)?;
         let material = material(&files, &texts)?;
-        let shown = of_tls(&material);
+        let taken = Taken::tls(&material);
         let tls = Arc::new(Tls::new(listener, material, Arc::clone(&self.metrics)));
         let part = Part::Tls(Arc::clone(&tls));
-        self.keep(listener, files, &texts, part, shown);
+        self.keep(listener, files, &texts, part, taken);
         Ok(tls)
     }
 
@@ -113,10 +112,10 @@ impl Keeper {
         let files = vec![file.to_owned()];
         let texts = settled(&files)?;
         let set = set(&files, &texts)?;
-        let shown = of_set(&set);
+        let taken = Taken::set(&set);
         let credentials = Arc::new(Credentials::new(set));
         let part = Part::Credentials(Arc::clone(&credentials));
-        self.keep(listener, files, &texts, part, shown);
+        self.keep(listener, files, &texts, part, taken);
         Ok(credentials)
     }
 
@@ -126,7 +125,7 @@ impl Keeper {
         files: Vec<PathBuf>,
         texts: &[Vec<u8>],
         part: Part,
-        shown: KeptKind,
+        taken: Taken,
     ) {
         let keep = Keep {
             listener,
@@ -134,11 +133,12 @@ impl Keeper {
             part,
             seen: Ok(digest(texts)),
         };
-        keep.took(shown, &self.metrics, &self.status);
+        keep.took(taken, &self.metrics, &self.status);
         self.keeps.push(keep);
     }
 
-    /// Keeps looking, on a thread of its own: reading blocks.
+    /// Keeps looking once in an interval, at least each second, on a thread of its own: reading
+    /// blocks.
     ///
     /// # Errors
     /// No thread can be made.
@@ -146,13 +146,14 @@ impl Keeper {
         if self.keeps.is_empty() {
             return Ok(Keeping { running: None });
         }
+        let interval = poll_interval.min(LONGEST);
         let (stop, stopped) = mpsc::sync_channel::<()>(1);
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("access".to_owned());
         thread.spawn(move || {
             // Dropped when the loop ends, also by a panic: `Keeping::ended` sees it.
             let _end: oneshot::Sender<()> = end;
-            while stopped.recv_timeout(poll_interval) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 for keep in &mut self.keeps {
                     keep.look(&self.metrics, &self.status);
                 }
@@ -200,14 +201,18 @@ impl Keep {
         }
         self.seen = seen;
         match texts.and_then(|texts| self.part.take(&self.files, &texts)) {
-            Ok(shown) => self.took(shown, metrics, status),
+            Ok(taken) => self.took(taken, metrics, status),
             Err(error) => self.refused(&error, metrics, status),
         }
     }
 
-    fn took(&self, shown: KeptKind, metrics: &Metrics, status: &Status) {
+    fn took(&self, taken: Taken, metrics: &Metrics, status: &Status) {
+        let Taken { shown, warning } = taken;
         let (listener, kind) = (self.listener, shown.as_str());
         metrics.access_stale(listener, kind, false);
+        if let KeptKind::Tls { not_after, .. } = &shown {
+            metrics.certificate_ends(listener, *not_after);
+        }
         status.keeps(Kept {
             listener,
             files: self.files.iter().map(|it| name(it)).collect(),
@@ -215,7 +220,13 @@ impl Keep {
             loaded_at: SystemTime::now(),
             error: None,
         });
-        info!(listener, kind, "took the {kind} of the {listener} listener");
+        match warning {
+            Some(warning) => warn!(
+                listener,
+                kind, "took the {kind} of the {listener} listener: {warning}"
+            ),
+            None => info!(listener, kind, "took the {kind} of the {listener} listener"),
+        }
     }
 
     fn refused(&self, error: &BadFiles, metrics: &Metrics, status: &Status) {
@@ -226,69 +237,5 @@ impl Keep {
             listener,
             kind, "refused the {kind} of the {listener} listener, the last good ones stay: {error}"
         );
-    }
-}
-
-impl Part {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Credentials(_) => KeptKind::CREDENTIALS,
-            Self::Tls(_) => KeptKind::TLS,
-        }
-    }
-
-    /// Puts what was read in force.
-    fn take(&self, files: &[PathBuf], texts: &[Vec<u8>]) -> Result<KeptKind, BadFiles> {
-        match self {
-            Self::Credentials(credentials) => {
-                let set = set(files, texts)?;
-                let shown = of_set(&set);
-                credentials.replace(set);
-                Ok(shown)
-            }
-            Self::Tls(tls) => {
-                let material = material(files, texts)?;
-                let shown = of_tls(&material);
-                tls.replace(material);
-                Ok(shown)
-            }
-        }
-    }
-}
-
-fn of_set(set: &CredentialSet) -> KeptKind {
-    KeptKind::Credentials {
-        bearer: set.bearers().map(ToOwned::to_owned).collect(),
-        basic: set.basics().map(ToOwned::to_owned).collect(),
-    }
-}
-
-fn of_tls(material: &Material) -> KeptKind {
-    KeptKind::Tls {
-        certificates: material.certificates.clone(),
-        client_cas: material.client_cas.clone(),
-    }
-}
-
-fn set(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<CredentialSet, BadFiles> {
-    let text = texts.first().map_or(&[][..], Vec::as_slice);
-    CredentialSet::parse(text).map_err(|error| {
-        let file = files.first().map(|it| name(it)).unwrap_or_default();
-        BadFiles(format!("`{file}`: {error}"))
-    })
-}
-
-/// Certificate, key and maybe authorities, in this order.
-fn material(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<Material, BadFiles> {
-    let names: Vec<String> = files.iter().map(|it| name(it)).collect();
-    let pems: Vec<Pem<'_>> = names
-        .iter()
-        .zip(texts)
-        .map(|(name, bytes)| Pem { name, bytes })
-        .collect();
-    match pems.as_slice() {
-        [cert, key, client_ca @ ..] => Material::parse(*cert, *key, client_ca.first().copied())
-            .map_err(|error| BadFiles(error.to_string())),
-        _ => Err(BadFiles("a certificate needs its key".to_owned())),
     }
 }

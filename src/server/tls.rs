@@ -27,6 +27,8 @@ use tracing::{debug, warn};
 
 use crate::telemetry::{Metrics, Throttle};
 
+use super::certificate::{Validity, is_authority, validity};
+
 /// Accepts TLS with the certificate in force, which may be replaced: connections that have shaken
 /// hands stay as they are.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub(super) struct Material {
     config: ServerConfig,
     /// SHA-256 of each certificate that we show.
     pub(super) certificates: Vec<String>,
+    /// When the first of them, our own, is valid.
+    pub(super) validity: Validity,
     /// SHA-256 of each authority whose certificates we take.
     pub(super) client_cas: Vec<String>,
 }
@@ -64,6 +68,8 @@ pub(super) enum BadTls {
     },
     #[error("`{file}` has an authority that cannot be used: {reason}")]
     Authority { file: String, reason: String },
+    #[error("`{file}` has a certificate that {reason}")]
+    Certificate { file: String, reason: String },
     #[error("`{file}` has no certificate in PEM")]
     NoCertificate { file: String },
     #[error("`{file}` has no private key in PEM, or one that is encrypted")]
@@ -80,6 +86,10 @@ impl Material {
     ) -> Result<Self, BadTls> {
         let chain = certificates(cert)?;
         let certificates = chain.iter().map(fingerprint).collect();
+        let own = chain
+            .first()
+            .map_or_else(|| no_certificate(cert), Ok)?
+            .clone();
         let private = PrivateKeyDer::from_pem_slice(key.bytes).map_err(|_| BadTls::NoKey {
             file: key.name.to_owned(),
         })?;
@@ -109,9 +119,14 @@ impl Material {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
+        let validity = validity(&own).map_err(|reason| BadTls::Certificate {
+            file: cert.name.to_owned(),
+            reason,
+        })?;
         Ok(Self {
             config,
             certificates,
+            validity,
             client_cas,
         })
     }
@@ -120,9 +135,12 @@ impl Material {
 fn certificates(file: Pem<'_>) -> Result<Vec<CertificateDer<'static>>, BadTls> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.bytes).collect();
     let found = found.ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| BadTls::NoCertificate {
-        file: file.name.to_owned(),
-    })
+    found.map_or_else(|| no_certificate(file), Ok)
+}
+
+fn no_certificate<T>(file: Pem<'_>) -> Result<T, BadTls> {
+    let file = file.name.to_owned();
+    Err(BadTls::NoCertificate { file })
 }
 
 fn verifier(
@@ -135,7 +153,8 @@ fn verifier(
         reason,
     };
     let mut roots = RootCertStore::empty();
-    for authority in authorities {
+    for (number, authority) in (1..).zip(authorities) {
+        is_authority(&authority).map_err(|it| bad(format!("certificate {number} {it}")))?;
         roots.add(authority).map_err(|it| bad(it.to_string()))?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)

@@ -62,6 +62,8 @@ pub(super) struct Families {
     pub(super) handshake_failures: IntCounterVec,
     /// 1 while a listener's TLS or credentials on disk are not what is in force.
     pub(super) access_stale: GaugeVec,
+    /// When the certificate of a listener ends.
+    pub(super) certificate_not_after: GaugeVec,
     /// Queries in a batch.
     pub(super) batch_size: Histogram,
     /// Size of request bodies.
@@ -149,6 +151,11 @@ impl Families {
                 "palisade_access_stale",
                 "1 while a listener's TLS or credentials on disk are not what is in force.",
                 &["listener", "kind"],
+            )?,
+            certificate_not_after: new.gauges(
+                "palisade_tls_certificate_not_after_timestamp_seconds",
+                "When the certificate of a listener ends.",
+                &["listener"],
             )?,
             batch_size: new.histogram(
                 "palisade_batch_size",

@@ -216,6 +216,12 @@ impl Metrics {
         gauge.set(f64::from(u8::from(stale)));
     }
 
+    /// When the certificate that a listener shows ends.
+    pub fn certificate_ends(&self, listener: &'static str, at: SystemTime) {
+        let ends = &self.families.certificate_not_after;
+        set_time(&ends.with_label_values(&[listener]), at);
+    }
+
     /// Size of a request body, in bytes.
     pub fn body(&self, size_bytes: usize) {
         self.families.body_bytes.observe(size_bytes as f64);

@@ -9,13 +9,13 @@ use std::{
         net::UnixStream,
     },
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 
-use super::certs::House;
+use super::certs::{Authority, House};
 use crate::{Served, folder, run};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -174,6 +174,22 @@ fn files_that_cannot_be_taken_are_named_and_nothing_is_served() {
     pair(&key, &key, &format!("`{key}` has no certificate"));
     pair(&cert, &cert, &format!("`{cert}` has no private key"));
     pair("nowhere.pem", &key, "could not read `nowhere.pem`");
+    let authority = house.write("nobody.pem", &Authority::that_is_none("nobody").pem());
+    let authority = authority.to_str().unwrap();
+    let all = ["--tls-cert", &cert, "--tls-key", &key];
+    let mutual = [&all[..], &["--tls-client-ca", authority]].concat();
+    check(
+        &mutual,
+        &format!(
+            "`{authority}` has an authority that cannot be used: certificate 1 is no authority"
+        ),
+    );
+    house.write("empty.toml", "");
+    let empty = path("empty.toml");
+    check(
+        &["--credentials", &empty],
+        &format!("`{empty}`: it is empty"),
+    );
     let credentials = path("bad.toml");
     let digest = format!("`{credentials}`: `sha256` of the 1st `[[bearer]]`");
     check(&["--admin-credentials", &credentials], &digest);
@@ -211,4 +227,58 @@ fn an_address_that_goes_round_the_list_of_users_is_warned_of() {
         (&line["level"], &line["listener"]),
         (&"WARN".into(), &"decisions".into())
     );
+}
+
+#[test]
+fn what_is_taken_and_was_hardly_meant_is_warned_of() {
+    let folder = folder();
+    let house = House::new();
+    house.move_in(&house.authority.server_until(2000));
+    let nobody = house.write("nobody.toml", "# nobody\n");
+    let (cert, key) = (house.path("cert.pem"), house.path("key.pem"));
+    let flags = [
+        ["--tls-cert", cert.to_str().unwrap()],
+        ["--tls-key", key.to_str().unwrap()],
+        ["--credentials", nobody.to_str().unwrap()],
+        ["--poll-interval", "20ms"],
+    ];
+    let mut served = Served::start(&folder, flags.as_flattened());
+    let line = served.logged("took the tls of the decisions listener: our certificate has expired");
+    assert_eq!(line["level"], "WARN");
+    let line = served.logged("took the credentials of the decisions listener: nobody may ask");
+    assert_eq!(line["level"], "WARN");
+    let one = format!("[[bearer]]\nname = \"a\"\nsha256 = \"{}\"\n", sha256("x"));
+    house.write("nobody.toml", &one);
+    let line = served.logged("took the credentials");
+    assert_eq!(line["level"], "INFO");
+    house.write("nobody.toml", "");
+    let line = served.logged("refused the credentials");
+    assert_eq!(line["level"], "ERROR");
+    house.write("nobody.toml", "\n");
+    let line = served.logged("took the credentials");
+    assert_eq!(line["level"], "WARN");
+    house.move_in(&house.authority.server_until(2001));
+    let line = served.logged("took the tls of the decisions listener: our certificate has expired");
+    assert_eq!(line["level"], "WARN");
+}
+
+#[test]
+fn access_files_are_looked_at_each_second_however_seldom_policies_are() {
+    let folder = folder();
+    let file = folder.path().join("c.toml");
+    let one = |name: &str| {
+        format!(
+            "[[bearer]]\nname = \"{name}\"\nsha256 = \"{}\"\n",
+            sha256(name)
+        )
+    };
+    fs::write(&file, one("a")).unwrap();
+    let credentials = ["--credentials", file.to_str().unwrap()];
+    let flags = [&credentials[..], &["--poll-interval", "1h"]].concat();
+    let mut served = Served::start(&folder, &flags);
+    served.logged("watching the sources");
+    let started = Instant::now();
+    fs::write(&file, one("b")).unwrap();
+    served.logged("took the credentials");
+    assert!(started.elapsed() < PATIENCE);
 }

@@ -112,7 +112,7 @@ printf -- '-- renewed\nbefore %s\nafter  %s\n' "$before" "$(shown)"
 ask "after the renewal" '{"decision":true}' "${mine[@]}" "${bearer[@]}" "$decisions$path"
 
 # A token that is taken out is not taken any more.
-: >"$work/credentials.toml"
+echo "# nobody" >"$work/credentials.toml"
 revoked() {
   curl -s -o /dev/null -w '%{http_code}' "${mine[@]}" "${bearer[@]}" -H 'content-type: application/json' \
     -d "$question" "$decisions$path" | grep -q 401

@@ -8,7 +8,7 @@ use std::{
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
+    KeyPair, date_time_ymd,
 };
 use tempfile::TempDir;
 use tokio_rustls::rustls::{
@@ -28,9 +28,18 @@ pub(crate) struct Pair {
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
+        Self::of(name, IsCa::Ca(BasicConstraints::Unconstrained))
+    }
+
+    /// Somebody who signs certificates though its own says that it may not.
+    pub(crate) fn that_is_none(name: &str) -> Self {
+        Self::of(name, IsCa::ExplicitNoCa)
+    }
+
+    fn of(name: &str, is_ca: IsCa) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.is_ca = is_ca;
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -39,17 +48,23 @@ impl Authority {
     }
 
     pub(crate) fn server(&self) -> Pair {
-        self.issue(ExtendedKeyUsagePurpose::ServerAuth)
+        self.server_until(4000)
     }
 
     pub(crate) fn client(&self) -> Pair {
-        self.issue(ExtendedKeyUsagePurpose::ClientAuth)
+        self.issue(ExtendedKeyUsagePurpose::ClientAuth, 4000)
     }
 
-    fn issue(&self, usage: ExtendedKeyUsagePurpose) -> Pair {
+    /// One that ends with the beginning of a year.
+    pub(crate) fn server_until(&self, year: i32) -> Pair {
+        self.issue(ExtendedKeyUsagePurpose::ServerAuth, year)
+    }
+
+    fn issue(&self, usage: ExtendedKeyUsagePurpose, year: i32) -> Pair {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).unwrap();
         params.extended_key_usages = vec![usage];
+        params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         Pair {
             cert: params.signed_by(&key, &self.0).unwrap().pem(),

@@ -8,9 +8,10 @@ use palisade::{
 use serde_json::{Value, json};
 
 use crate::{
+    certs::House,
     client::{JSON, Reply},
     conformance::cases,
-    harness::{Server, Start},
+    harness::{Server, Start, Tls},
 };
 
 /// The contract as it is served.
@@ -192,6 +193,13 @@ fn the_admin_pages_fit_the_contract() {
         ..Start::default()
     });
     let fixture = Server::start(&Start::default());
+    let house = House::new();
+    let credentials = house.write("credentials.toml", "# nobody\n");
+    let guarded = Server::start(&Start {
+        tls: Some(Tls::of(&house)),
+        credentials: Some(credentials),
+        ..Start::default()
+    });
     let silent = Server::start(&Start {
         publish: false,
         ..Start::default()
@@ -201,7 +209,7 @@ fn the_admin_pages_fit_the_contract() {
     let admin = admin.filter(|(_, item)| item.get("servers").is_some());
     let admin: Vec<&String> = admin.map(|(path, _)| path).collect();
     assert_eq!(admin.len(), 8);
-    for server in [&shipped, &fixture, &silent] {
+    for server in [&shipped, &fixture, &guarded, &silent] {
         for path in &admin {
             let mut connection = server.connect_admin();
             let reply = if path.as_str() == "/v1/explain" {

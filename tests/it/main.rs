@@ -35,4 +35,6 @@ mod search;
 #[cfg(test)]
 mod shipped;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod transport;

@@ -21,7 +21,19 @@ pub(crate) struct Process {
 impl Process {
     /// Serves, and waits until both listeners accept.
     pub(crate) fn serve(root: &Path, flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_palisade"));
+        Self::run(Command::new(env!("CARGO_BIN_EXE_palisade")), root, flags)
+    }
+
+    /// Serves after a command of the shell, like `ulimit -n 128`.
+    pub(crate) fn serve_under(first: &str, root: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{first} && exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_palisade"));
+        Self::run(command, root, flags)
+    }
+
+    fn run(mut command: Command, root: &Path, flags: &[&str]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PALISADE_") {
                 command.env_remove(name);

@@ -143,6 +143,8 @@ struct AccessLine<'a> {
     files: &'a [String],
     in_force: BTreeMap<&'a str, &'a [String]>,
     loaded_at: String,
+    /// When our certificate ends; of credentials, never.
+    not_after: Option<String>,
     error: Option<AccessError<'a>>,
 }
 
@@ -154,12 +156,18 @@ struct AccessError<'a> {
 
 impl<'a> AccessLine<'a> {
     fn of(kept: &'a Kept) -> Self {
-        let in_force: [(&str, &[String]); 2] = match &kept.kind {
-            KeptKind::Credentials { bearer, basic } => [("bearer", bearer), ("basic", basic)],
+        let (in_force, not_after): ([(&str, &[String]); 2], _) = match &kept.kind {
+            KeptKind::Credentials { bearer, basic } => {
+                ([("bearer", bearer), ("basic", basic)], None)
+            }
             KeptKind::Tls {
                 certificates,
                 client_cas,
-            } => [("certificates", certificates), ("client_cas", client_cas)],
+                not_after,
+            } => (
+                [("certificates", certificates), ("client_cas", client_cas)],
+                Some(*not_after),
+            ),
         };
         Self {
             listener: kept.listener,
@@ -167,6 +175,7 @@ impl<'a> AccessLine<'a> {
             files: &kept.files,
             in_force: BTreeMap::from(in_force),
             loaded_at: rfc3339(kept.loaded_at),
+            not_after: not_after.map(rfc3339),
             error: kept.error.as_ref().map(|(at, message)| AccessError {
                 at: rfc3339(*at),
                 message,

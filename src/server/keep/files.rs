@@ -17,7 +17,7 @@ use super::BadFiles;
 const MAX_BYTES: u64 = 1 << 20;
 /// How often we wait for the files to hold still before we say that they do not.
 const ATTEMPTS: u32 = 5;
-/// Long enough for a writer to finish; a file that was only just emptied lets nobody in.
+/// Long enough for a writer to finish, so that half of a file is seldom told as an error.
 const PAUSE: Duration = Duration::from_millis(30);
 
 /// How a file is called in messages.

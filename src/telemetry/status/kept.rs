@@ -33,6 +33,8 @@ pub enum KeptKind {
         certificates: Vec<String>,
         /// The authorities whose certificates callers may show.
         client_cas: Vec<String>,
+        /// When our own certificate ends, in the years from 1970 to 9999.
+        not_after: SystemTime,
     },
 }
 

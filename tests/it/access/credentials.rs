@@ -234,10 +234,27 @@ fn credentials_change_with_their_file_on_connections_that_stay() {
     });
     assert_eq!((status(OTHER), status(TOKEN)), (404, 401));
 
-    // A file of nobody is meant.
+    // Somebody is writing it.
     files.write("decisions.toml", "");
+    wait_for("the empty file is told", || {
+        error().is_some_and(|why| why.contains("it is empty"))
+    });
+    assert_eq!((status(OTHER), status(TOKEN)), (404, 401));
+    let stale = "palisade_access_stale{kind=\"credentials\",listener=\"decisions\"}";
+    let header = format!("Bearer {OTHER}");
+    let metrics = || {
+        let headers = [("Authorization", header.as_str())];
+        server
+            .connect_admin()
+            .send("GET", "/metrics", &headers, b"")
+    };
+    assert_eq!(metric(&metrics(), stale), 1.0);
+
+    // A file of nobody is meant.
+    files.write("decisions.toml", "# nobody\n");
     wait_for("nobody may ask", || status(OTHER) == 401);
     wait_for("that is told", || error().is_none());
+    assert_eq!(metric(&metrics(), stale), 0.0);
     assert_eq!(ask(&server, &[]).all("www-authenticate"), [BEARER]);
     files.write("decisions.toml", &basic("app", SECRET));
     wait_for("it is basic alone now", || {

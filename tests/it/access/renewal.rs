@@ -115,3 +115,42 @@ fn an_authority_that_is_gone_vouches_for_nobody_new() {
     });
     assert_eq!(old.send("GET", "/openapi.json", &[], b"").status, 200);
 }
+
+#[test]
+fn an_authority_says_that_it_is_one_or_vouches_for_nobody() {
+    let house = House::new();
+    let server = Server::start(&over(Tls::mutual(&house)));
+    let nobody = Authority::that_is_none("somebody");
+    house.write("clients.pem", &(house.clients.pem() + &nobody.pem()));
+    let error = || error_of(&server, "decisions", "tls").unwrap_or_default();
+    wait_for("it is told", || {
+        error().contains("certificate 2 is no authority (CA:FALSE)")
+    });
+    // Who has a certificate from it is no more let in than it itself.
+    let own = nobody.client();
+    let client = house.authority.trusted_by_client(Some(&own));
+    let refusal = Connection::tls(&server.address, &client).refusal();
+    assert!(refusal.contains("alert"), "{refusal}");
+    assert_eq!(server.get("/openapi.json").status, 200);
+    house.write("clients.pem", &house.clients.client().cert);
+    wait_for("another one", || {
+        error().contains("certificate 1 does not say that it is an authority")
+    });
+}
+
+#[test]
+fn the_end_of_our_certificate_is_told_before_and_after_the_day() {
+    let house = House::new();
+    let series = "palisade_tls_certificate_not_after_timestamp_seconds{listener=\"decisions\"}";
+    let server = Server::start(&over(Tls::of(&house)));
+    let check = |ends: &str, seconds: f64| {
+        wait_for(ends, || {
+            let page = server.admin("/v1/status");
+            status_of(&page, "decisions", "tls")["not_after"] == ends
+        });
+        assert_eq!(metric(&server.admin("/metrics"), series), seconds);
+    };
+    check("4000-01-01T00:00:00Z", 64_060_588_800.0);
+    house.move_in(&house.authority.server_until(2100));
+    check("2100-01-01T00:00:00Z", 4_102_444_800.0);
+}
