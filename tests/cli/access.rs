@@ -269,7 +269,7 @@ fn access_files_are_looked_at_each_second_however_seldom_policies_are() {
     let one = |name: &str| {
         format!(
             "[[bearer]]\nname = \"{name}\"\nsha256 = \"{}\"\n",
-            sha256(name)
+            sha256("secret")
         )
     };
     fs::write(&file, one("a")).unwrap();
