@@ -14,8 +14,9 @@ mod tls;
 
 pub use accept::{ServerError, run};
 pub use descriptors::Places;
+pub use keep::read_small;
 pub use keep::{BadFiles, Keeper, Keeping, TlsFiles};
-pub use listen::{BadListen, Bound, Listen, bind};
+pub use listen::{BadListen, Bound, Listen, bind, connect};
 pub use tls::Tls;
 
 /// Whom a listener lets in before a word of HTTP is said. The default is everybody.

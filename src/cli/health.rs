@@ -3,14 +3,16 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::net::UnixStream,
     path::PathBuf,
     time::Duration,
 };
 
 use clap::Args;
 
-use crate::config::{Address, Span};
+use crate::{
+    config::{Address, Span},
+    server,
+};
 
 use super::{Exit, Failure, print};
 
@@ -96,7 +98,7 @@ fn ask(
         }
         // A socket file has no TLS.
         Address::Unix(socket) => {
-            let stream = UnixStream::connect(socket)?;
+            let stream = server::connect(socket)?;
             stream.set_read_timeout(Some(timeout))?;
             stream.set_write_timeout(Some(timeout))?;
             exchange(stream, path)

@@ -23,6 +23,8 @@ use crate::{
 use super::tls::Tls;
 
 mod files;
+
+pub use files::read_small;
 mod part;
 
 use files::{digest, name, read, settled};

@@ -10,6 +10,8 @@ use std::{
 
 mod socket_file;
 
+pub use socket_file::connect;
+
 pub(super) use socket_file::SocketFile;
 
 /// Where to listen.

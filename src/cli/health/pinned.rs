@@ -2,7 +2,6 @@
 //! asked, and maybe the one it had before.
 
 use std::{
-    fs,
     io::{self, Read, Write},
     path::Path,
     sync::Arc,
@@ -16,7 +15,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 
-use crate::cli::Failure;
+use crate::{cli::Failure, server};
 
 /// The certificates of a file, each of which will do: nothing secret is said to whoever shows one.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub(super) struct Pinned {
 impl Pinned {
     pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let name = file.display();
-        let bytes = fs::read(file)
+        let bytes = server::read_small(file)
             .map_err(|error| Failure::usage(format_args!("could not read `{name}`: {error}")))?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
         let certificates = certificates.ok().filter(|found| !found.is_empty());

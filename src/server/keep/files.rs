@@ -43,7 +43,7 @@ pub(super) fn settled(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, BadFiles> {
 
 pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, BadFiles> {
     let one = |file: &PathBuf| {
-        read_one(file).map_err(|error| {
+        read_small(file).map_err(|error| {
             let file = name(file);
             BadFiles(format!("could not read `{file}`: {error}"))
         })
@@ -51,7 +51,11 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, BadFiles> {
     files.iter().map(one).collect()
 }
 
-fn read_one(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file of a size that certificates and credentials have.
+///
+/// # Errors
+/// The system's, and `InvalidInput` for what is no file or larger than 1 MiB.
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     // Opening a FIFO would wait for somebody to write into it.
     let mut options = OpenOptions::new();
     let file = options

@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
 /// Names of a room that are tried: a random one is hardly ever there.
 const TRIES: u32 = 16;
 
@@ -151,10 +153,26 @@ fn take_stale(path: &Path, room: &Room) -> io::Result<()> {
     }
 }
 
+/// Connects at once or not at all: the queue of a listener that accepts nothing is full at some
+/// time, and would be waited for without end.
+///
+/// # Errors
+/// The system's; `WouldBlock` if the queue is full.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
 /// Whether somebody listens; a file that is gone is nobody.
 fn is_live(path: &Path) -> io::Result<bool> {
-    match UnixStream::connect(path) {
+    match connect(path) {
         Ok(_) => Ok(true),
+        // Somebody listens, though nothing is accepted at this moment.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -301,6 +319,23 @@ mod tests {
         let other = folder.path().join("other.sock");
         put_over_claim(&room.at("s"), &other).unwrap_err();
         assert!(!other.exists());
+    }
+
+    #[test]
+    fn a_listener_that_accepts_nothing_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let mut waiting = Vec::new();
+        let full = loop {
+            match connect(&path) {
+                Ok(stream) => waiting.push(stream),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        let error = bind(&path, 0o660).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
