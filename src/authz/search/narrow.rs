@@ -40,7 +40,7 @@ impl<'s> Narrowable<'s> {
         let residuals = || Residuals::of(snapshot, open, request, &self.mentioned);
         (narrowing > Narrowing::Nothing).then(|| Narrowed {
             all: self,
-            scopes: (narrowing >= Narrowing::Scopes).then(scopes),
+            scopes: (narrowing >= Narrowing::Scopes).then(scopes).flatten(),
             residuals: (narrowing >= Narrowing::Residuals)
                 .then(residuals)
                 .flatten(),

@@ -20,6 +20,14 @@ impl Open {
         }
     }
 
+    /// The side that is sought.
+    pub(super) fn sought(self, request: &Request) -> Option<&EntityUid> {
+        match self {
+            Self::Principal => request.principal(),
+            Self::Resource => request.resource(),
+        }
+    }
+
     /// The request about a candidate.
     pub(super) fn filled(self, request: &Request, candidate: &Uid) -> Option<Request> {
         let candidate = engine::public_uid(candidate);

@@ -1,5 +1,7 @@
 //! Candidates that no `permit` lets in by its scope.
 
+use std::collections::HashSet;
+
 use cedar_policy::{
     Effect, EntityTypeName, EntityUid, Policy, PrincipalConstraint, Request, ResourceConstraint,
 };
@@ -11,14 +13,19 @@ use crate::authz::{
 
 use super::Open;
 
-/// What the scopes of those permits say about candidates that do let in what is known.
+/// Candidates that the scopes of permits let in, of those permits that let in what is known.
 ///
 /// Exact whatever the data are: who is in none of them is permitted by nothing.
-#[derive(Debug)]
-pub(super) struct Scopes(Vec<Scope>);
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    everyone: bool,
+    /// Candidates that are named.
+    named: HashSet<Uid>,
+    /// These, and whoever is in one of them.
+    groups: HashSet<Uid>,
+}
 
 /// One side of a policy's scope.
-#[derive(Debug)]
 enum Scope {
     Any,
     Equal(EntityUid),
@@ -28,33 +35,55 @@ enum Scope {
 }
 
 impl Scopes {
-    pub(super) fn of(snapshot: &Snapshot, open: Open, request: &Request) -> Self {
-        let index = &snapshot.index;
-        let policies = index.sets(request.action()).flat_map(|set| set.policies());
-        let permits = policies.filter(|policy| policy.effect() == Effect::Permit);
-        let sides = permits.filter_map(|permit| {
+    /// `None` if the request lacks a side, which none does that was read.
+    pub(super) fn of(snapshot: &Snapshot, open: Open, request: &Request) -> Option<Self> {
+        let known = engine::uid(open.known(request)?);
+        let kind = open.sought(request)?.type_name();
+        let stored = snapshot.stored();
+        let entity = stored.get(known).or_else(|| stored.action(known));
+        let entity = entity.map(AsRef::as_ref);
+        let policies = snapshot
+            .index
+            .sets(request.action())
+            .flat_map(|set| set.policies());
+        let mut scopes = Self::default();
+        for permit in policies.filter(|policy| policy.effect() == Effect::Permit) {
             let (principal, resource) = (Scope::of_principal(permit), Scope::of_resource(permit));
-            let (known, sought) = match open {
+            let (of_known, of_sought) = match open {
                 Open::Principal => (resource, principal),
                 Open::Resource => (principal, resource),
             };
-            let uid = engine::uid(open.known(request)?);
-            let stored = snapshot.stored();
-            let entity = stored.get(uid).or_else(|| stored.action(uid));
-            let entity = entity.map(AsRef::as_ref);
-            known.lets_in(uid, entity).then_some(sought)
-        });
-        Self(sides.collect())
+            if of_known.lets_in(known, entity) {
+                scopes.add(of_sought, kind);
+            }
+        }
+        Some(scopes)
+    }
+
+    /// Adds what a scope lets in of candidates of a type.
+    fn add(&mut self, scope: Scope, kind: &EntityTypeName) {
+        let own = |uid: EntityUid| engine::uid(&uid).clone();
+        match scope {
+            Scope::Any => self.everyone = true,
+            Scope::Equal(uid) => drop(self.named.insert(own(uid))),
+            Scope::In(group) => drop(self.groups.insert(own(group))),
+            Scope::Is(name) => self.everyone |= name == *kind,
+            Scope::IsIn(name, group) if name == *kind => drop(self.groups.insert(own(group))),
+            Scope::IsIn(..) => {}
+        }
     }
 
     /// Whether nobody is let in.
     pub(super) fn are_empty(&self) -> bool {
-        self.0.is_empty()
+        !self.everyone && self.named.is_empty() && self.groups.is_empty()
     }
 
     pub(super) fn let_in(&self, candidate: &Entity) -> bool {
-        let mut scopes = self.0.iter();
-        scopes.any(|scope| scope.lets_in(candidate.uid(), Some(candidate)))
+        let is_group = |uid: &Uid| self.groups.contains(uid);
+        self.everyone
+            || self.named.contains(candidate.uid())
+            || is_group(candidate.uid())
+            || !self.groups.is_empty() && candidate.ancestors().any(is_group)
     }
 }
 
