@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{
     CedarQuery, Finding, Json, Kind, Object, Snapshot, SourceFile, finding::MAX_TOLD,
-    stored::StoredEntities, text,
+    inline::MAX_ANCESTORS, stored::StoredEntities, text,
 };
 
 mod expected;
@@ -30,10 +30,6 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// Of how many values a case may be made, as the body of a request: Cedar makes 1.5 KiB of one.
 const MAX_VALUES: usize = 150_000;
-
-/// How many ancestors the entities of a case may have, as those that come with a question: a case
-/// within its length could come to millions.
-const MAX_ANCESTORS: usize = 100_000;
 
 /// The keys of a case.
 const KEYS: [&str; 6] = [

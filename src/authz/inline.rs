@@ -21,7 +21,7 @@ pub(super) const MAX_ENTITIES: usize = 1_000;
 /// How many ancestors the entities of a question may have together: as many entities as there may
 /// be, each as deep as it may be, with room. One takes up to 250 bytes while the question is
 /// answered; a body of the largest size could name twenty million otherwise.
-const MAX_ANCESTORS: usize = 100_000;
+pub(super) const MAX_ANCESTORS: usize = 100_000;
 
 /// Entities that came with a question, each with its direct parents.
 #[derive(Debug, Default)]
