@@ -13,7 +13,7 @@ mod listener;
 pub use address::{Address, BadAddress};
 pub use args::{
     AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    ServeArgs, SourceArgs, Span,
+    ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
 };
 use file::File;
 use listener::Said;
@@ -30,6 +30,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Looking costs a walk over the folders; a hundred a second is no poll but a load.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Each is held in memory; whoever wants to go back further has the files' history.
+const MAX_ROLLBACK: usize = 100;
 
 /// Less is one candidate a page.
 const MIN_SEARCH_TIME: Duration = Duration::from_millis(1);
@@ -87,12 +90,8 @@ pub struct Serve {
     pub on_policy_error: PolicyErrorRule,
     /// Give reasons with every decision.
     pub decision_context: bool,
-    /// How often the sources are looked at without an event.
-    pub poll_interval: Duration,
-    /// What to do when most policies would be gone.
-    pub shrink: GateRule,
-    /// What to do when a known query would be answered otherwise.
-    pub canary: GateRule,
+    /// How changed files are found, and what is taken of them.
+    pub reload: Reload,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -109,6 +108,21 @@ pub struct Serve {
     pub max_search_time: Duration,
     /// Threads that answer; the number of cores if nobody says.
     pub runtime_threads: Option<NonZeroUsize>,
+}
+
+/// How changed files are found, and what is taken of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// How often the sources are looked at without an event.
+    pub poll_interval: Duration,
+    /// How a change is found between two polls.
+    pub watch: WatchRule,
+    /// What happens to an edit after which less than half of the policies would be left.
+    pub shrink: GateRule,
+    /// What happens to policies that answer a known query otherwise than it says.
+    pub canary: GateRule,
+    /// How many snapshots that were in force are kept to go back to; with none, nobody may.
+    pub rollback: usize,
 }
 
 /// Why there is no configuration.
@@ -172,6 +186,14 @@ pub enum ConfigError {
         /// The flag, as the decisions listener calls it.
         given: &'static str,
     },
+    /// A value beyond what makes sense.
+    #[error("`{key}` must be at most {most}")]
+    TooLarge {
+        /// The key or flag.
+        key: &'static str,
+        /// The greatest value.
+        most: usize,
+    },
     /// A value below what makes sense.
     #[error("`{key}` must be at least {least}")]
     TooSmall {
@@ -230,6 +252,7 @@ impl ServeArgs {
         let allowed = list(self.allow_insecure_bind, &mut file.allow_insecure_bind);
         let decisions = Said::from(self.decisions).over(file.decisions());
         let admin = Said::from(self.admin).over(file.admin());
+        let reload = self.reload.over(&file);
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -248,9 +271,7 @@ impl ServeArgs {
                 .decision_context
                 .or(file.decision_context)
                 .unwrap_or(false),
-            poll_interval: span(self.poll_interval.or(file.poll_interval), POLL_INTERVAL),
-            shrink: self.shrink.or(file.shrink).unwrap_or_default(),
-            canary: self.canary.or(file.canary).unwrap_or_default(),
+            reload,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),
@@ -267,11 +288,30 @@ impl ServeArgs {
     }
 }
 
+impl ReloadArgs {
+    fn over(self, file: &File) -> Reload {
+        let poll_interval = self.poll_interval.or(file.poll_interval);
+        Reload {
+            poll_interval: poll_interval.map_or(POLL_INTERVAL, |Span(span)| span),
+            watch: self.watch.or(file.watch).unwrap_or_default(),
+            shrink: self.shrink.or(file.shrink).unwrap_or_default(),
+            canary: self.canary.or(file.canary).unwrap_or_default(),
+            rollback: self.rollback.or(file.rollback).unwrap_or(0),
+        }
+    }
+}
+
 impl Serve {
     fn sensible(self) -> Result<Self, ConfigError> {
         let too_small = |key, least| Err(ConfigError::TooSmall { key, least });
-        if self.poll_interval < MIN_POLL_INTERVAL {
+        if self.reload.poll_interval < MIN_POLL_INTERVAL {
             return too_small("poll-interval", "10ms");
+        }
+        if self.reload.rollback > MAX_ROLLBACK {
+            return Err(ConfigError::TooLarge {
+                key: "rollback",
+                most: MAX_ROLLBACK,
+            });
         }
         if self.max_body_bytes == 0 {
             return too_small("max-body", "1");

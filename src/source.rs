@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use crate::authz::{Rejection, Snapshot, Sources};
 
+mod changes;
 mod compile;
 mod editions;
 mod gates;
 mod interest;
+mod log;
+mod publication;
 mod read;
 mod reload;
 mod scan;
@@ -18,7 +21,7 @@ mod watch;
 
 pub use editions::{EditionError, Selection};
 pub use gates::{Gate, Gates, rehearse};
-pub use reload::{Reloader, Running};
+pub use reload::{ReloadRules, Reloader, Running};
 
 /// Where everything is read from. Paths are as the operator wrote them, relative to `root`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The current snapshot: one publisher, many readers, one swap.
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 
@@ -44,4 +44,58 @@ impl Reader {
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
     }
+}
+
+/// What an operator may put in force by hand. Each call returns when it is done.
+pub trait Override: Debug + Send + Sync {
+    /// Puts a snapshot that is kept in force, and holds it there, whatever the files say.
+    ///
+    /// # Errors
+    /// It is not kept.
+    fn pin(&self, revision: &str) -> Result<(), OverrideError>;
+
+    /// Puts what the files say in force again. Without a pin there is nothing to do.
+    fn unpin(&self);
+
+    /// Takes the edit that a gate refused last.
+    ///
+    /// # Errors
+    /// It is another one, or a gate is not what refused it.
+    fn accept(&self, revision: &str) -> Result<(), OverrideError>;
+}
+
+/// Why an operator's wish cannot be fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideError {
+    /// What is refused is not valid.
+    #[error("`{revision}` is not valid ({reason}): only what a gate refused can be accepted")]
+    Invalid {
+        /// The revision that was asked for.
+        revision: String,
+        /// Why it was refused.
+        reason: &'static str,
+    },
+    /// It is not in memory.
+    #[error("`{revision}` is not kept; these are: {}", kept.join(", "))]
+    NotKept {
+        /// The revision that was asked for.
+        revision: String,
+        /// Those that can be pinned, newest last.
+        kept: Vec<String>,
+    },
+    /// It is not what was refused last.
+    #[error("`{revision}` is not the edit that was refused last{}", named(refused.as_deref()))]
+    NotRefused {
+        /// The revision that was asked for.
+        revision: String,
+        /// The one that was refused, if there is one.
+        refused: Option<String>,
+    },
+}
+
+fn named(refused: Option<&str>) -> String {
+    refused.map_or_else(
+        || ": no edit is refused".to_owned(),
+        |it| format!(", which is `{it}`"),
+    )
 }

@@ -8,6 +8,9 @@ mod throttle;
 mod tracing_setup;
 
 pub use metrics::{InFlight, Metrics};
-pub use status::{Attempt, Check, Health, InForce, Kept, KeptKind, Reading, ReloadResult, Status};
+pub use status::{
+    Attempt, Change, Changes, Check, Health, InForce, Kept, KeptKind, Phase, Reading, ReloadResult,
+    Rollback, Status, Trigger, Turn,
+};
 pub use throttle::Throttle;
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

@@ -15,6 +15,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -28,6 +29,9 @@ mod cli {
     #[cfg(test)]
     mod secrets;
 }
+
+/// Longest wait for a line of log.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const POLICY: &str = "permit (principal == U::\"ann\", action, resource);\n";
 
@@ -199,8 +203,10 @@ fn what_fails_its_canaries_is_refused_by_check_and_not_served() {
     assert!(err.contains("canary 1: expected allow"), "{err}");
     assert!(!err.contains("listening"), "{err}");
     let mut served = Served::start(&folder, &["--canary=warn"]);
-    let line = served.logged("taking the sources in spite of 1 warnings");
+    let line = served.logged("published revision");
     assert_eq!(line["level"], "WARN");
+    let said = "in spite of 1 warnings: p/tests/a.json:2:";
+    assert!(line["message"].as_str().unwrap().contains(said), "{line}");
     served.listening("admin");
 }
 
@@ -240,7 +246,7 @@ impl Served {
 
     /// Reads log lines until one has this message.
     fn logged(&mut self, message: &str) -> serde_json::Value {
-        while let Ok(text) = self.lines.recv() {
+        while let Ok(text) = self.lines.recv_timeout(PATIENCE) {
             let line: serde_json::Value = serde_json::from_str(&text).unwrap();
             self.told.push(text);
             if line["message"].as_str().unwrap().starts_with(message) {

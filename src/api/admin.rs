@@ -11,6 +11,7 @@ use hyper::{
 use crate::{
     authz::Snapshot,
     pdp::{Pdp, Session},
+    store::Override,
     telemetry::{Metrics, Status},
 };
 
@@ -25,8 +26,11 @@ use super::{
     reply::{self, Refusal, Reply},
 };
 
+mod by_hand;
 mod health;
 mod pages;
+
+use by_hand::Wish;
 
 /// The type of Prometheus' text format.
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -39,6 +43,8 @@ pub struct Admin {
     pdp: Pdp,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
+    /// Who may be asked to put something else in force; `None` if nobody may.
+    by_hand: Option<Arc<dyn Override>>,
     limits: Limits,
     offload: Offload,
     access: Access,
@@ -51,10 +57,18 @@ impl Admin {
             pdp,
             metrics,
             status,
+            by_hand: None,
             limits: Limits::default(),
             offload: Offload::new(),
             access: Access::default(),
         }
+    }
+
+    /// Lets callers put something else in force.
+    #[must_use]
+    pub fn overriding(mut self, by_hand: Arc<dyn Override>) -> Self {
+        self.by_hand = Some(by_hand);
+        self
     }
 
     /// Answers only those who present one of these.
@@ -72,14 +86,17 @@ impl Admin {
         let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
         endpoint.allows(request.method())?;
         let mut reply = match endpoint {
+            Endpoint::Accept => self.fulfil_named(Wish::Accept, request).await,
             Endpoint::Explain => self.explain(request).await,
             Endpoint::Livez => Ok(health::live()),
             Endpoint::Matrix => self.matrix().await,
             Endpoint::Metrics => self.render(),
+            Endpoint::Pin => self.fulfil_named(Wish::Pin, request).await,
             Endpoint::Policies => self.of_snapshot(|it| Ok(pages::policies(it))),
             Endpoint::Readyz => health::ready(&self.status.read(), request.uri().query()),
             Endpoint::Schema => self.of_snapshot(pages::schema),
             Endpoint::Status => Ok(pages::status(&self.status.read())),
+            Endpoint::Unpin => self.fulfil(self.by_hand(&request)?, Wish::Unpin).await,
         }?;
         reply.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         Ok(reply)
@@ -138,6 +155,32 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// Puts in force what the body names.
+    async fn fulfil_named(
+        &self,
+        wish: fn(String) -> Wish,
+        request: Request<Incoming>,
+    ) -> Result<Reply, Refusal> {
+        let by_hand = self.by_hand(&request)?;
+        let text = body::read(request, &self.limits).await?;
+        let revision = by_hand::revision(&text, &self.limits)?;
+        self.fulfil(by_hand, wish(revision)).await
+    }
+
+    /// To swap takes as long as there are policies to count.
+    async fn fulfil(&self, by_hand: Arc<dyn Override>, wish: Wish) -> Result<Reply, Refusal> {
+        let status = Arc::clone(&self.status);
+        let job = move |_: &Deadline| wish.fulfil(&by_hand, &status);
+        self.offload.run(self.deadline(), job).await
+    }
+
+    fn by_hand<B>(&self, request: &Request<B>) -> Result<Arc<dyn Override>, Refusal> {
+        by_hand::same_origin(request.headers())?;
+        self.by_hand.clone().ok_or_else(Refusal::rollback_off)
+    }
+}
+
 impl Handler for Admin {
     // Probes and scrapes are no traffic: neither counted nor timed, only refusals are.
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Reply {
@@ -153,14 +196,17 @@ impl Handler for Admin {
 
 #[derive(Clone, Copy, Debug)]
 enum Endpoint {
+    Accept,
     Explain,
     Livez,
     Matrix,
     Metrics,
+    Pin,
     Policies,
     Readyz,
     Schema,
     Status,
+    Unpin,
 }
 
 impl Endpoint {
@@ -169,11 +215,14 @@ impl Endpoint {
             "/livez" => Some(Self::Livez),
             "/metrics" => Some(Self::Metrics),
             "/readyz" => Some(Self::Readyz),
+            "/v1/accept" => Some(Self::Accept),
             "/v1/explain" => Some(Self::Explain),
             "/v1/matrix" => Some(Self::Matrix),
+            "/v1/pin" => Some(Self::Pin),
             "/v1/policies" => Some(Self::Policies),
             "/v1/schema" => Some(Self::Schema),
             "/v1/status" => Some(Self::Status),
+            "/v1/unpin" => Some(Self::Unpin),
             _ => None,
         }
     }
@@ -181,14 +230,17 @@ impl Endpoint {
     /// The name in logs.
     fn label(self) -> &'static str {
         match self {
+            Self::Accept => "accept",
             Self::Explain => "explain",
             Self::Livez => "livez",
             Self::Matrix => "matrix",
             Self::Metrics => "metrics",
+            Self::Pin => "pin",
             Self::Policies => "policies",
             Self::Readyz => "readyz",
             Self::Schema => "schema",
             Self::Status => "status",
+            Self::Unpin => "unpin",
         }
     }
 
@@ -197,18 +249,21 @@ impl Endpoint {
     fn is_open(self) -> bool {
         match self {
             Self::Livez | Self::Readyz => true,
-            Self::Explain
+            Self::Accept
+            | Self::Explain
             | Self::Matrix
             | Self::Metrics
+            | Self::Pin
             | Self::Policies
             | Self::Schema
-            | Self::Status => false,
+            | Self::Status
+            | Self::Unpin => false,
         }
     }
 
     fn allows(self, method: &Method) -> Result<(), Refusal> {
         match self {
-            Self::Explain => exchange::only_post(method),
+            Self::Accept | Self::Explain | Self::Pin | Self::Unpin => exchange::only_post(method),
             Self::Livez
             | Self::Matrix
             | Self::Metrics

@@ -73,6 +73,7 @@ pub(super) enum Code {
     BodyTooLarge,
     EmptyBody,
     ExpiredPageToken,
+    ForbiddenOrigin,
     ForbiddenPeer,
     IncompleteBody,
     Internal,
@@ -87,17 +88,20 @@ pub(super) enum Code {
     NoSnapshot,
     NotFound,
     Overloaded,
+    RollbackOff,
     Unauthorized,
+    UnknownRevision,
 }
 
 impl Code {
     /// Every code, as `openapi.json` lists them.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::BatchTooLarge,
         Self::BodyTimeout,
         Self::BodyTooLarge,
         Self::EmptyBody,
         Self::ExpiredPageToken,
+        Self::ForbiddenOrigin,
         Self::ForbiddenPeer,
         Self::IncompleteBody,
         Self::Internal,
@@ -112,7 +116,9 @@ impl Code {
         Self::NoSnapshot,
         Self::NotFound,
         Self::Overloaded,
+        Self::RollbackOff,
         Self::Unauthorized,
+        Self::UnknownRevision,
     ];
 
     /// The name on the wire and in metrics.
@@ -123,6 +129,7 @@ impl Code {
             Self::BodyTooLarge => "body_too_large",
             Self::EmptyBody => "empty_body",
             Self::ExpiredPageToken => "expired_page_token",
+            Self::ForbiddenOrigin => "forbidden_origin",
             Self::ForbiddenPeer => "forbidden_peer",
             Self::IncompleteBody => "incomplete_body",
             Self::Internal => "internal",
@@ -137,7 +144,9 @@ impl Code {
             Self::NoSnapshot => "no_snapshot",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::RollbackOff => "rollback_off",
             Self::Unauthorized => "unauthorized",
+            Self::UnknownRevision => "unknown_revision",
         }
     }
 }
@@ -199,6 +208,18 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, Code::ForbiddenPeer, message).closing()
     }
 
+    /// 403: a page of another origin asks, and not the operator who looks at it.
+    pub(super) fn forbidden_origin() -> Self {
+        let message = "pages of other origins may not change what is in force";
+        Self::new(StatusCode::FORBIDDEN, Code::ForbiddenOrigin, message)
+    }
+
+    /// 403: nobody may put something in force by hand.
+    pub(super) fn rollback_off() -> Self {
+        let message = "nothing is put in force by hand: start with `--rollback=N` to allow it";
+        Self::new(StatusCode::FORBIDDEN, Code::RollbackOff, message)
+    }
+
     /// 400: the target is none of ours in a way that says the caller takes us for something else.
     pub(super) fn target(message: &'static str) -> Self {
         Self::bad(Code::InvalidTarget, message).closing()
@@ -221,6 +242,11 @@ impl Refusal {
     /// 404: nothing of this kind is in force.
     pub(super) fn absent(message: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::NotFound, message)
+    }
+
+    /// 404: what is asked for by name is not there.
+    pub(super) fn missing(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
     }
 
     /// 405 with what is allowed.

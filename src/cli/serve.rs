@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
     authz::{EVALUATION_STACK_BYTES, OnPolicyError},
-    config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs},
+    config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs, WatchRule},
     pdp::Pdp,
     server::{Keeper, Keeping, Limits, Places, ServerError},
-    source::{Gate, Gates, Reloader, Running},
+    source::{Gate, Gates, ReloadRules, Reloader, Running},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
 };
@@ -97,9 +97,8 @@ impl Service {
             publisher,
             Arc::clone(&metrics),
             Arc::clone(&status),
-            config.poll_interval,
-        )
-        .with_gates(gates(config));
+            rules(&config.reload),
+        );
         reloader.first_load()?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
         let signals = Signals::new()?;
@@ -117,6 +116,10 @@ impl Service {
         };
         let mut decisions = Decisions::new(pdp.clone(), &options, limits);
         let mut admin = Admin::new(pdp, Arc::clone(&metrics), Arc::clone(&status));
+        if config.reload.rollback > 0 {
+            listener::warn_of_overrides(&config.admin);
+            admin = admin.overriding(reloader.by_hand());
+        }
         let mut keeper = Keeper::new(metrics, Arc::clone(&status));
         let to_decisions =
             listener::prepare(ListenerName::Decisions, &config.decisions, &mut keeper)?;
@@ -131,7 +134,7 @@ impl Service {
             decisions: (to_decisions.open()?, Arc::new(decisions)),
             admin: (to_admin.open()?, Arc::new(admin)),
             keeping: keeper
-                .start(config.poll_interval)
+                .start(config.reload.poll_interval)
                 .map_err(Failure::runtime)?,
             reloading: reloader.start().map_err(Failure::runtime)?,
             signals,
@@ -197,15 +200,20 @@ fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
     })
 }
 
-fn gates(config: &config::Serve) -> Gates {
+fn rules(config: &config::Reload) -> ReloadRules {
     let gate = |rule| match rule {
         GateRule::Enforce => Gate::Enforce,
         GateRule::Off => Gate::Off,
         GateRule::Warn => Gate::Warn,
     };
-    Gates {
-        shrink: gate(config.shrink),
-        canary: gate(config.canary),
+    ReloadRules {
+        poll_interval: config.poll_interval,
+        watch: config.watch == WatchRule::Auto,
+        gates: Gates {
+            shrink: gate(config.shrink),
+            canary: gate(config.canary),
+        },
+        rollback: config.rollback,
     }
 }
 

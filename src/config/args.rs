@@ -6,8 +6,10 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 
 mod listeners;
+mod reload;
 
 pub use listeners::{AdminArgs, DecisionsArgs};
+pub use reload::{GateRule, ReloadArgs, WatchRule};
 
 /// Flags that say which policies, schema and entities are meant.
 ///
@@ -68,6 +70,9 @@ pub struct ServeArgs {
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub admin: AdminArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub reload: ReloadArgs,
     /// Let this listener be reached from the network without TLS or a credential
     #[arg(
         long, env = "PALISADE_ALLOW_INSECURE_BIND", value_enum, value_name = "LISTENER",
@@ -107,34 +112,6 @@ pub struct ServeArgs {
         help_heading = "Decisions"
     )]
     pub decision_context: Option<bool>,
-    /// Look for changed files this often, also without an event; for those of certificates and
-    /// credentials each second at least [default: 1s]
-    #[arg(
-        long,
-        env = "PALISADE_POLL_INTERVAL",
-        value_name = "DURATION",
-        help_heading = "Operation"
-    )]
-    pub poll_interval: Option<Span>,
-    /// What to do with an edit after which less than half of the policies would be left [default: enforce]
-    #[arg(
-        long,
-        env = "PALISADE_SHRINK",
-        value_enum,
-        value_name = "GATE",
-        help_heading = "Operation"
-    )]
-    pub shrink: Option<GateRule>,
-    /// What to do with policies that answer a query in `tests/*.json` beside them otherwise than it says
-    /// [default: enforce]
-    #[arg(
-        long,
-        env = "PALISADE_CANARY",
-        value_enum,
-        value_name = "GATE",
-        help_heading = "Operation"
-    )]
-    pub canary: Option<GateRule>,
     /// What log lines on standard error look like [default: text]
     #[arg(
         long,
@@ -271,19 +248,6 @@ pub enum PolicyErrorRule {
     /// The query is denied
     #[default]
     Deny,
-}
-
-/// What a gate between compiled and published does with what it does not like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum GateRule {
-    /// Refuse it
-    #[default]
-    Enforce,
-    /// Do not look
-    Off,
-    /// Take it, and warn in the log and in `/v1/status`
-    Warn,
 }
 
 /// What a log line looks like.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     Address, BatchDefaults, ConfigError, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    SocketMode, Span, listener::Said,
+    SocketMode, Span, WatchRule, listener::Said,
 };
 
 /// Every key is the flag of the same name.
@@ -44,8 +44,10 @@ pub(super) struct File {
     pub(super) on_policy_error: Option<PolicyErrorRule>,
     pub(super) decision_context: Option<bool>,
     pub(super) poll_interval: Option<Span>,
+    pub(super) watch: Option<WatchRule>,
     pub(super) shrink: Option<GateRule>,
     pub(super) canary: Option<GateRule>,
+    pub(super) rollback: Option<usize>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_filter: Option<String>,
     pub(super) shutdown_grace: Option<Span>,

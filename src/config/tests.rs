@@ -32,8 +32,10 @@ fn nothing_said_is_loopback_and_the_safe_choice() {
     assert_eq!(serve.on_policy_error, PolicyErrorRule::Deny);
     assert_eq!(serve.batch_defaults, BatchDefaults::Strict);
     assert!(!serve.decision_context);
-    assert_eq!(serve.shrink, GateRule::Enforce);
-    assert_eq!(serve.canary, GateRule::Enforce);
+    assert_eq!(serve.reload.shrink, GateRule::Enforce);
+    assert_eq!(serve.reload.canary, GateRule::Enforce);
+    assert_eq!(serve.reload.watch, WatchRule::Auto);
+    assert_eq!(serve.reload.rollback, 0);
     assert_eq!(serve.sources, SourceChoice::default());
 }
 
@@ -48,6 +50,8 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         decision-context = true
         shrink = "warn"
         canary = "off"
+        watch = "poll"
+        rollback = 3
     "#;
     let flags = [
         "--max-batch",
@@ -56,13 +60,15 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         "--canary=warn",
     ];
     let serve = with_file(file, &flags).unwrap();
-    assert_eq!(serve.shrink, GateRule::Warn);
-    assert_eq!(serve.canary, GateRule::Warn);
+    assert_eq!(serve.reload.shrink, GateRule::Warn);
+    assert_eq!(serve.reload.canary, GateRule::Warn);
+    assert_eq!(serve.reload.watch, WatchRule::Poll);
+    assert_eq!(serve.reload.rollback, 3);
     assert_eq!(serve.max_batch, 9);
     assert!(!serve.decision_context);
     assert_eq!(serve.sources.edition.as_deref(), Some("starter"));
     assert_eq!(serve.decisions.addresses.len(), 2);
-    assert_eq!(serve.poll_interval, Duration::from_millis(250));
+    assert_eq!(serve.reload.poll_interval, Duration::from_millis(250));
     assert_eq!(serve.on_policy_error, PolicyErrorRule::Cedar);
     assert_eq!(serve.max_body_bytes, MAX_BODY_BYTES);
     let serve = with_file(file, &["--listen", "127.0.0.1:3"]).unwrap();

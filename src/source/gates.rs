@@ -36,6 +36,23 @@ pub(super) struct Verdict {
     findings: Vec<Finding>,
 }
 
+/// A candidate that is not published.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    pub(super) rejection: Rejection,
+    /// If only a gate refused it: the candidate, with warnings for what the gate found.
+    pub(super) acceptable: Option<Box<Snapshot>>,
+}
+
+impl From<Rejection> for Unfit {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            acceptable: None,
+        }
+    }
+}
+
 impl Gate {
     /// The finding with the weight this gate gives it.
     fn weigh(self, finding: Finding) -> Finding {
@@ -86,11 +103,16 @@ impl Verdict {
     }
 
     /// The candidate with the warnings it got, or why it is refused.
-    pub(super) fn pass(self, candidate: Snapshot) -> Result<(Snapshot, Vec<Finding>), Rejection> {
-        let warnings = self.findings;
-        match Rejection::of(warnings.clone()) {
-            Some(rejection) => Err(rejection),
-            None => Ok((candidate.with_warnings(warnings.clone()), warnings)),
+    pub(super) fn pass(self, candidate: Snapshot) -> Result<Snapshot, Unfit> {
+        let rejection = Rejection::of(self.findings.clone());
+        let warnings = self.findings.into_iter().map(Finding::warning).collect();
+        let candidate = candidate.with_warnings(warnings);
+        match rejection {
+            Some(rejection) => Err(Unfit {
+                rejection,
+                acceptable: Some(Box::new(candidate)),
+            }),
+            None => Ok(candidate),
         }
     }
 }

@@ -9,28 +9,26 @@ use std::{
         mpsc::{self, Receiver, SyncSender},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
-use tracing::info;
 
 use crate::{
-    authz::{Kind, Rejection, Revision, Snapshot, Sources},
-    store::Publisher,
-    telemetry::{Attempt, Check, InForce, Metrics, ReloadResult, Status},
+    authz::{Kind, Rejection, Snapshot, Sources},
+    store::{Override, Publisher},
+    telemetry::{Metrics, Phase, Status, Trigger},
 };
 
 use super::{
     SourceSpec,
     compile::compile,
-    gates::{Gate, Gates, Verdict},
+    gates::{Gate, Gates, Unfit, Verdict},
+    publication::{Candidate, Known, Look, Publications, Refused},
     read,
     scan::Scan,
     watch::Watcher,
 };
-
-mod log;
 
 /// A save is often several events; this much silence ends it.
 const QUIET: Duration = Duration::from_millis(100);
@@ -42,28 +40,34 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// within one tick of the file system's clock look like one.
 const SUSPICIOUS_POLLS: u32 = 2;
 
-/// Reads, compiles and publishes. Owns the only writer.
+/// While a snapshot that is no longer in force is still in use, we look this often whether it is
+/// not: its memory is given back by us, and not by whoever decides last.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How a reloader looks, and what it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct ReloadRules {
+    /// How often the sources are looked at without an event.
+    pub poll_interval: Duration,
+    /// Whether the file system is asked for events.
+    pub watch: bool,
+    /// What a valid candidate must pass.
+    pub gates: Gates,
+    /// How many snapshots that were in force are kept to go back to.
+    pub rollback: usize,
+}
+
+/// Reads, compiles and publishes.
 #[derive(Debug)]
 pub struct Reloader {
     spec: SourceSpec,
-    publisher: Publisher,
+    publications: Arc<Publications>,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
-    poll_interval: Duration,
-    gates: Gates,
+    rules: ReloadRules,
     last_scan: Option<Scan>,
     suspicious_polls: u32,
-    refused: Option<Refused>,
     compile: fn(Sources) -> Result<Snapshot, Rejection>,
-}
-
-/// The candidate that was refused last, so that it is refused once and not at every look.
-#[derive(Debug)]
-struct Refused {
-    /// `None` if not the candidate is to blame but what was in the way of reading or compiling
-    /// it, which may go away without a trace on the files.
-    revision: Option<Revision>,
-    rejection: Rejection,
 }
 
 /// A loop that runs on a thread of its own until it is dropped.
@@ -75,33 +79,30 @@ pub struct Running {
 }
 
 impl Reloader {
-    /// A reloader that has not looked yet.
+    /// A reloader that has not looked yet, and is the only one to publish.
     pub fn new(
         spec: SourceSpec,
         publisher: Publisher,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
-        poll_interval: Duration,
+        rules: ReloadRules,
     ) -> Self {
+        let publications = Publications::new(
+            publisher,
+            Arc::clone(&metrics),
+            Arc::clone(&status),
+            rules.rollback,
+        );
         Self {
             spec,
-            publisher,
+            publications: Arc::new(publications),
             metrics,
             status,
-            poll_interval,
-            gates: Gates::default(),
+            rules,
             last_scan: None,
             suspicious_polls: SUSPICIOUS_POLLS,
-            refused: None,
             compile,
         }
-    }
-
-    /// The same reloader with gates other than the default, which is to enforce all.
-    #[must_use]
-    pub fn with_gates(mut self, gates: Gates) -> Self {
-        self.gates = gates;
-        self
     }
 
     /// Puts the first snapshot in force. Blocks until it is compiled.
@@ -109,11 +110,13 @@ impl Reloader {
     /// # Errors
     /// Why there is none; metrics and status tell it too.
     pub fn first_load(&mut self) -> Result<(), Rejection> {
-        self.read_and_apply();
-        match self.refused.take() {
-            Some(refused) => Err(refused.rejection),
-            None => Ok(()),
-        }
+        self.read_and_apply(Trigger::Start);
+        self.publications.why_none().map_or(Ok(()), Err)
+    }
+
+    /// What operators put in force by hand.
+    pub fn by_hand(&self) -> Arc<dyn Override> {
+        Arc::<Publications>::clone(&self.publications)
     }
 
     /// Keeps looking, on a thread of its own: nearly everything it does blocks.
@@ -141,158 +144,116 @@ impl Reloader {
     fn run(mut self, hints: SyncSender<()>, heard: &Receiver<()>, stop: &AtomicBool) {
         let (metrics, status) = (Arc::clone(&self.metrics), Arc::clone(&self.status));
         let mut watcher = Watcher::new(hints, metrics, status);
+        if !self.rules.watch {
+            watcher.never();
+        }
         // What changed between the first load and the first watch went unseen.
-        let mut hinted = false;
+        let mut trigger = Trigger::Poll;
         while !stop.load(Ordering::Acquire) {
-            let grew = self.look(&mut watcher, hinted);
-            hinted = !grew && wait(heard, self.poll_interval);
+            let grew = self.look(&mut watcher, trigger);
+            let sweeping = self.publications.sweep();
+            let interval = self.rules.poll_interval;
+            let pause = if sweeping {
+                interval.min(SWEEP)
+            } else {
+                interval
+            };
+            let hinted = !grew && wait(heard, pause);
+            trigger = if hinted {
+                Trigger::Event
+            } else {
+                Trigger::Poll
+            };
         }
     }
 
     /// Looks at the sources once, and reads them if there is reason to. Returns whether to look
     /// again at once.
-    fn look(&mut self, watcher: &mut Watcher, hinted: bool) -> bool {
+    fn look(&mut self, watcher: &mut Watcher, trigger: Trigger) -> bool {
         watcher.bury();
         let scan = Scan::of(&self.spec);
         let grew = watcher.arm(&scan.interest);
         let changed = self.last_scan.as_ref() != Some(&scan);
-        // What could not be read or compiled may have been mended without a trace on the files.
-        let untried = self
-            .refused
-            .as_ref()
-            .is_some_and(|it| it.revision.is_none());
-        if changed || hinted {
+        if changed || trigger == Trigger::Event {
             self.suspicious_polls = SUSPICIOUS_POLLS;
         } else if self.suspicious_polls > 0 {
             self.suspicious_polls -= 1;
-        } else if !untried {
+        } else if !self.publications.is_untried() {
             return grew;
         }
-        self.read_and_apply();
+        self.read_and_apply(trigger);
         grew
     }
 
-    fn read_and_apply(&mut self) {
-        let start = Instant::now();
-        let (scan, result) = read::settled(&self.spec);
-        self.metrics.read_took(start.elapsed());
+    fn read_and_apply(&mut self, trigger: Trigger) {
+        let mut look = Look::by(trigger);
+        let (scan, result) = self.timed(&mut look, Phase::Read, || read::settled(&self.spec));
         self.last_scan = Some(scan);
         match result {
-            Ok(sources) => self.consider(sources),
-            Err(rejection) => self.refuse(None, rejection),
+            Ok(sources) => self.consider(sources, look),
+            // What could not be read may be mended without a trace on the files.
+            Err(rejection) => self.publications.refuse(Refused::unread(rejection), look),
         }
     }
 
-    fn consider(&mut self, sources: Sources) {
+    fn consider(&self, sources: Sources, mut look: Look) {
         let revision = sources.revision();
-        let in_force = self.publisher.current();
-        if in_force.is_some_and(|snapshot| *snapshot.revision() == revision) {
-            if self.refused.take().is_some() {
-                info!(%revision, "the sources are what is in force again: {revision}");
-            }
-            self.confirm(ReloadResult::Unchanged);
-            return self.status.set_sources(Check::Ok);
+        match self.publications.knows(&revision) {
+            Known::Latest => return self.publications.confirm(look),
+            Known::Refused => return self.publications.unchanged(),
+            Known::Not => {}
         }
-        let refused = self.refused.as_ref().and_then(|it| it.revision.as_ref());
-        if refused == Some(&revision) {
-            return self.count(ReloadResult::Unchanged);
-        }
-        let files: Vec<(String, String)> = sources
-            .files()
+        let files = sources.files();
+        let files = files
             .map(|file| (file.name.clone(), file.digest()))
             .collect();
-        let start = Instant::now();
-        let compiled = (self.compile)(sources);
-        self.metrics.compile_took(start.elapsed());
-        match compiled.and_then(|candidate| self.judge(candidate)) {
-            Ok(snapshot) => self.publish(snapshot, files),
+        let compiled = self.timed(&mut look, Phase::Compile, || (self.compile)(sources));
+        let judged = compiled.map_err(Unfit::from);
+        match judged.and_then(|candidate| self.judge(candidate, &mut look)) {
+            Ok(snapshot) => {
+                let snapshot = Arc::new(snapshot);
+                self.publications.offer(Candidate { snapshot, files }, look);
+            }
             // No thread to compile on: the revision is as good as unread.
-            Err(rejection) if rejection.reason() == Kind::Io => self.refuse(None, rejection),
-            Err(rejection) => self.refuse(Some(revision), rejection),
+            Err(unfit) if unfit.rejection.reason() == Kind::Io => {
+                let refused = Refused::unread(unfit.rejection);
+                self.publications.refuse(refused, look);
+            }
+            Err(unfit) => {
+                let refused = Refused {
+                    revision: Some(revision),
+                    rejection: unfit.rejection,
+                    files: Some(files),
+                    acceptable: unfit.acceptable,
+                };
+                self.publications.refuse(refused, look);
+            }
         }
     }
 
     /// Lets the gates look at a candidate that is valid.
-    fn judge(&self, candidate: Snapshot) -> Result<Snapshot, Rejection> {
+    fn judge(&self, candidate: Snapshot, look: &mut Look) -> Result<Snapshot, Unfit> {
         let mut verdict = Verdict::default();
-        let in_force = self.publisher.current().map(|it| it.counts());
-        verdict.shrink(self.gates.shrink, candidate.counts(), in_force);
-        let candidate = if self.gates.canary == Gate::Off {
+        let latest = self.publications.latest_counts();
+        let gates = self.rules.gates;
+        verdict.shrink(gates.shrink, candidate.counts(), latest);
+        let candidate = if gates.canary == Gate::Off {
             candidate
         } else {
-            let start = Instant::now();
-            let tried = verdict.canary(self.gates.canary, candidate, in_force);
-            self.metrics.canary_took(start.elapsed());
-            tried?
+            self.timed(look, Phase::Canary, || {
+                verdict.canary(gates.canary, candidate, latest)
+            })?
         };
-        let (candidate, warnings) = verdict.pass(candidate)?;
-        log::warned(candidate.revision(), &warnings);
-        Ok(candidate)
+        verdict.pass(candidate)
     }
 
-    fn publish(&mut self, snapshot: Snapshot, files: Vec<(String, String)>) {
-        let now = SystemTime::now();
-        let snapshot = Arc::new(snapshot);
-        let (revision, counts) = (snapshot.revision(), snapshot.counts());
-        // Metrics first: whoever sees the new revision in a reply finds its series.
-        self.metrics.published(&snapshot);
-        self.publisher.publish(Arc::clone(&snapshot));
-        self.confirm(ReloadResult::Applied);
-        // Status last: what it tells is in force and counted by then.
-        self.status.published(InForce {
-            snapshot: Arc::clone(&snapshot),
-            files: files.into(),
-            loaded_at: now,
-        });
-        self.refused = None;
-        info!(
-            %revision,
-            policies = counts.policies,
-            entities = counts.entities,
-            warnings = snapshot.warnings().len(),
-            "published revision {revision}"
-        );
-    }
-
-    fn refuse(&mut self, revision: Option<Revision>, rejection: Rejection) {
-        let again = |it: &Refused| it.revision == revision && it.rejection == rejection;
-        if self.refused.as_ref().is_some_and(again) {
-            return self.count(ReloadResult::Unchanged);
-        }
-        let reason = rejection.reason();
-        // With nothing in force, whoever asked for the first load tells why there is none.
-        if self.publisher.current().is_some() {
-            log::refused(revision.as_ref(), &rejection);
-        }
-        let count = log::errors(&rejection).count();
-        self.metrics.stale(true);
-        self.count(ReloadResult::Rejected(reason));
-        self.status.set_sources(Check::Degraded(format!(
-            "the last edit was refused ({}): {count} findings",
-            reason.as_str()
-        )));
-        self.status.attempted(Attempt {
-            at: SystemTime::now(),
-            revision: revision.as_ref().map(ToString::to_string),
-            result: ReloadResult::Rejected(reason),
-            findings: rejection.findings().to_vec(),
-        });
-        self.refused = Some(Refused {
-            revision,
-            rejection,
-        });
-    }
-
-    /// What is on disk is in force.
-    fn confirm(&self, result: ReloadResult) {
-        self.metrics.stale(false);
-        self.metrics.confirmed_at(SystemTime::now());
-        self.count(result);
-    }
-
-    fn count(&self, result: ReloadResult) {
-        self.metrics.attempted_at(SystemTime::now());
-        self.metrics.reloaded(result);
+    fn timed<T>(&self, look: &mut Look, phase: Phase, step: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = step();
+        let took = start.elapsed();
+        self.metrics.phase_took(phase, took);
+        look.took.push((phase, took));
+        result
     }
 }
 

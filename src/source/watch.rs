@@ -36,6 +36,8 @@ pub(super) struct Watcher {
     retry_at: Option<Instant>,
     /// What was told last, so that it is told once.
     told_up: Option<bool>,
+    /// Nobody wants events.
+    off: bool,
 }
 
 #[derive(Debug)]
@@ -56,12 +58,24 @@ impl Watcher {
             live: None,
             retry_at: None,
             told_up: None,
+            off: false,
         }
+    }
+
+    /// Never watches: whoever asked for it polls.
+    pub(super) fn never(&mut self) {
+        self.off = true;
+        self.metrics.watcher_up(false);
+        let state = "polling only, as `--watch=poll` says";
+        self.status.set_watcher(Check::Off(state.to_owned()));
     }
 
     /// Watches what is of interest now. Returns whether a folder was added: what happened in it
     /// before went unseen.
     pub(super) fn arm(&mut self, interest: &Interest) -> bool {
+        if self.off {
+            return false;
+        }
         self.bury();
         if self.live.is_none() {
             let now = Instant::now();

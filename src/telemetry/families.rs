@@ -78,6 +78,8 @@ pub(super) struct Families {
     pub(super) last_success: Gauge,
     /// 1 while what is on disk is not what is in force.
     pub(super) sources_stale: IntGauge,
+    /// 1 while an operator holds a snapshot in force, whatever the files say.
+    pub(super) snapshot_pinned: IntGauge,
     /// 1 while the file watcher lives.
     pub(super) watcher_up: IntGauge,
     /// File events that made us look again.
@@ -189,6 +191,10 @@ impl Families {
             sources_stale: new.gauge(
                 "palisade_sources_stale",
                 "1 while what is on disk is not what is in force.",
+            )?,
+            snapshot_pinned: new.gauge(
+                "palisade_snapshot_pinned",
+                "1 while an operator holds a snapshot in force, whatever the files say.",
             )?,
             watcher_up: new.gauge("palisade_watcher_up", "1 while the file watcher lives.")?,
             watch_events: new.counters(

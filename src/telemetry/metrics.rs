@@ -10,17 +10,15 @@ use prometheus::{Gauge, Histogram, Registry, TextEncoder, process_collector::Pro
 
 use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
-use super::{ReloadResult, families::Families, series::Series};
+use super::{Phase, ReloadResult, families::Families, series::Series};
 
 /// The kinds of file events that are counted.
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
 
-/// The steps of a reload that are timed.
-const PHASES: [&str; 3] = ["read", "compile", "canary"];
-
 /// Every way a reload can end.
-const RELOADS: [ReloadResult; 8] = [
+const RELOADS: [ReloadResult; 9] = [
     ReloadResult::Applied,
+    ReloadResult::Held,
     ReloadResult::Rejected(Kind::Canary),
     ReloadResult::Rejected(Kind::Entities),
     ReloadResult::Rejected(Kind::Io),
@@ -64,8 +62,10 @@ impl Metrics {
         for result in RELOADS {
             let _ = families.reloads.with_label_values(&result.labels());
         }
-        for phase in PHASES {
-            let _ = families.reload_duration.with_label_values(&[phase]);
+        for phase in Phase::ALL {
+            let _ = families
+                .reload_duration
+                .with_label_values(&[phase.as_str()]);
         }
         for kind in WATCH_EVENTS {
             let _ = families.watch_events.with_label_values(&[kind]);
@@ -119,19 +119,12 @@ impl Metrics {
         reloads.with_label_values(&result.labels()).inc();
     }
 
-    /// The sources were read, in this time.
-    pub fn read_took(&self, elapsed: Duration) {
-        self.phase("read", elapsed);
-    }
-
-    /// The sources were compiled, with or without success, in this time.
-    pub fn compile_took(&self, elapsed: Duration) {
-        self.phase("compile", elapsed);
-    }
-
-    /// The known queries were put to a candidate, in this time.
-    pub fn canary_took(&self, elapsed: Duration) {
-        self.phase("canary", elapsed);
+    /// A step of a reload ended, with or without success, after this time.
+    pub fn phase_took(&self, phase: Phase, elapsed: Duration) {
+        let durations = &self.families.reload_duration;
+        durations
+            .with_label_values(&[phase.as_str()])
+            .observe(elapsed.as_secs_f64());
     }
 
     /// The sources were last read at this time.
@@ -147,6 +140,11 @@ impl Metrics {
     /// Whether what is on disk is not what is in force.
     pub fn stale(&self, stale: bool) {
         self.families.sources_stale.set(i64::from(stale));
+    }
+
+    /// Whether an operator holds a snapshot in force.
+    pub fn pinned(&self, pinned: bool) {
+        self.families.snapshot_pinned.set(i64::from(pinned));
     }
 
     /// Whether the file watcher lives.
@@ -239,13 +237,6 @@ impl Metrics {
     pub fn render(&self) -> Result<String, prometheus::Error> {
         let _whole = self.whole();
         TextEncoder::new().encode_to_string(&self.registry.gather())
-    }
-
-    fn phase(&self, phase: &str, elapsed: Duration) {
-        let durations = &self.families.reload_duration;
-        durations
-            .with_label_values(&[phase])
-            .observe(elapsed.as_secs_f64());
     }
 
     /// The series of an endpoint and code, remembered for the next time.

@@ -6,49 +6,16 @@ use std::{
     time::SystemTime,
 };
 
-use crate::authz::{Finding, Kind, Snapshot};
+use crate::authz::{Revision, Snapshot};
 
+mod attempt;
 mod kept;
 
+pub use attempt::{Attempt, Change, Changes, Phase, ReloadResult, Trigger};
 pub use kept::{Kept, KeptKind};
 
 /// How many reload attempts are remembered: enough for the edits of a busy hour.
 const ATTEMPTS: usize = 20;
-
-/// How a reload attempt ended; the `result` and `reason` labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReloadResult {
-    /// A new snapshot is in force.
-    Applied,
-    /// The candidate was refused; the last good one stays.
-    Rejected(Kind),
-    /// The sources are what is in force.
-    Unchanged,
-}
-
-impl ReloadResult {
-    /// The `result` and the `reason`, in metrics and on the status page.
-    pub fn labels(self) -> [&'static str; 2] {
-        match self {
-            Self::Applied => ["applied", "none"],
-            Self::Rejected(kind) => ["rejected", kind.as_str()],
-            Self::Unchanged => ["unchanged", "none"],
-        }
-    }
-}
-
-/// One look at the sources that was more than "unchanged".
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// When it ended.
-    pub at: SystemTime,
-    /// The revision of the candidate, if it could be read.
-    pub revision: Option<String>,
-    /// How it ended.
-    pub result: ReloadResult,
-    /// Why it was refused, or what should be looked at.
-    pub findings: Vec<Finding>,
-}
 
 /// State of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +24,8 @@ pub enum Check {
     Degraded(String),
     /// Does not work: not ready.
     Failed(String),
+    /// Nobody wants it.
+    Off(String),
     /// Works.
     Ok,
 }
@@ -85,6 +54,30 @@ pub struct InForce {
     pub loaded_at: SystemTime,
 }
 
+/// What an operator can bring back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollback {
+    /// The revision that is held in force, whatever the files say.
+    pub pinned: Option<String>,
+    /// Revisions that can be pinned, with the time when each came into force last; newest last.
+    pub revisions: Vec<(String, SystemTime)>,
+    /// The revision of a refused edit that can be taken all the same.
+    pub acceptable: Option<String>,
+}
+
+/// What a look at the sources, or an operator, changed.
+#[derive(Debug)]
+pub struct Turn {
+    /// Whether what is on disk is in force.
+    pub sources: Check,
+    /// What is in force now, if that is another snapshot.
+    pub in_force: Option<InForce>,
+    /// What can be brought back; `None` if nobody may.
+    pub rollback: Option<Rollback>,
+    /// The record, if it is worth one.
+    pub attempt: Option<Attempt>,
+}
+
 /// Everything at one moment.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -94,6 +87,8 @@ pub struct Reading {
     pub in_force: Option<InForce>,
     /// The last attempts that were more than "unchanged", newest last.
     pub attempts: VecDeque<Arc<Attempt>>,
+    /// What can be brought back; `None` if nobody may.
+    pub rollback: Option<Rollback>,
     /// What listeners demand of their callers.
     pub access: Vec<Kept>,
 }
@@ -104,11 +99,18 @@ pub struct Status {
     inner: Mutex<Reading>,
 }
 
+impl InForce {
+    /// Whether it is of this revision.
+    pub fn is(&self, revision: &Revision) -> bool {
+        self.snapshot.revision() == revision
+    }
+}
+
 impl Check {
     /// Whether the service can do its work.
     fn is_ready(&self) -> bool {
         match self {
-            Self::Degraded(_) | Self::Ok => true,
+            Self::Degraded(_) | Self::Off(_) | Self::Ok => true,
             Self::Failed(_) => false,
         }
     }
@@ -143,6 +145,7 @@ impl Status {
             health,
             in_force: None,
             attempts: VecDeque::new(),
+            rollback: None,
             access: Vec::new(),
         };
         Self {
@@ -170,29 +173,18 @@ impl Status {
         self.inner().health.watcher = check;
     }
 
-    /// What is on disk is in force, or not.
-    pub fn set_sources(&self, check: Check) {
-        self.inner().health.sources = check;
-    }
-
-    /// A snapshot made of what is on disk is in force: also the last attempt, which was applied.
-    pub fn published(&self, in_force: InForce) {
-        let attempt = Attempt {
-            at: in_force.loaded_at,
-            revision: Some(in_force.snapshot.revision().to_string()),
-            result: ReloadResult::Applied,
-            findings: in_force.snapshot.warnings().to_vec(),
-        };
+    /// A look at the sources ended, or an operator changed what is in force: all of it at once.
+    pub fn turned(&self, turn: Turn) {
         let mut inner = self.inner();
-        inner.in_force = Some(in_force);
-        inner.health.snapshot = Check::Ok;
-        inner.health.sources = Check::Ok;
-        inner.attempted(attempt);
-    }
-
-    /// A candidate was refused, or something else ended a reload attempt.
-    pub fn attempted(&self, attempt: Attempt) {
-        self.inner().attempted(attempt);
+        inner.health.sources = turn.sources;
+        inner.rollback = turn.rollback;
+        if let Some(in_force) = turn.in_force {
+            inner.in_force = Some(in_force);
+            inner.health.snapshot = Check::Ok;
+        }
+        if let Some(attempt) = turn.attempt {
+            inner.attempted(attempt);
+        }
     }
 
     /// What a listener demands is in force as its files say.
@@ -235,25 +227,53 @@ mod tests {
 
     use super::*;
 
-    fn in_force() -> InForce {
-        InForce {
-            snapshot: Arc::new(Snapshot::compile(&Sources::default()).unwrap()),
+    fn turn(sources: Check) -> Turn {
+        Turn {
+            sources,
+            in_force: None,
+            rollback: None,
+            attempt: None,
+        }
+    }
+
+    fn attempt(revision: &str) -> Attempt {
+        Attempt {
+            at: SystemTime::UNIX_EPOCH,
+            trigger: Trigger::Poll,
+            from: None,
+            revision: Some(revision.to_owned()),
+            result: ReloadResult::Applied,
+            changes: Changes::default(),
+            findings: Vec::new(),
+            took: Vec::new(),
+        }
+    }
+
+    fn publication() -> Turn {
+        let snapshot = Arc::new(Snapshot::compile(&Sources::default()).unwrap());
+        let revision = snapshot.revision().to_string();
+        let in_force = InForce {
+            snapshot,
             files: Arc::default(),
             loaded_at: SystemTime::UNIX_EPOCH,
+        };
+        Turn {
+            in_force: Some(in_force),
+            attempt: Some(attempt(&revision)),
+            ..turn(Check::Ok)
         }
     }
 
     #[test]
     fn a_reading_after_a_publication_has_all_of_it() {
         let status = Status::new();
-        status.set_sources(Check::Degraded("refused".to_owned()));
+        status.turned(turn(Check::Degraded("refused".to_owned())));
         let before = status.read();
-        status.published(in_force());
+        status.turned(publication());
         let reading = status.read();
         let revision = reading.in_force.unwrap().snapshot.revision().to_string();
         let attempt = reading.attempts.back().unwrap();
         assert_eq!(attempt.revision, Some(revision));
-        assert_eq!(attempt.result, ReloadResult::Applied);
         assert_eq!(reading.health.snapshot, Check::Ok);
         assert_eq!(reading.health.sources, Check::Ok);
         // What was read before has none of it.
@@ -264,11 +284,11 @@ mod tests {
     fn ready_needs_a_snapshot_and_a_listener_and_no_more() {
         let status = Status::new();
         assert!(!status.read().health.is_ready());
-        status.published(in_force());
+        status.turned(publication());
         assert!(!status.read().health.is_ready());
         status.set_listener(Check::Ok);
         assert!(status.read().health.is_ready());
-        status.set_sources(Check::Degraded("refused".to_owned()));
+        status.turned(turn(Check::Degraded("refused".to_owned())));
         status.set_watcher(Check::Degraded("polling".to_owned()));
         assert!(status.read().health.is_ready());
         status.set_listener(Check::Failed("draining".to_owned()));
@@ -279,11 +299,9 @@ mod tests {
     fn the_last_twenty_attempts_are_kept_newest_last() {
         let status = Status::new();
         for number in 0..25 {
-            status.attempted(Attempt {
-                at: SystemTime::UNIX_EPOCH,
-                revision: Some(number.to_string()),
-                result: ReloadResult::Applied,
-                findings: Vec::new(),
+            status.turned(Turn {
+                attempt: Some(attempt(&number.to_string())),
+                ..turn(Check::Ok)
             });
         }
         let revisions: Vec<_> = status

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use palisade::{
     authz::{Finding, Kind},
-    telemetry::{Attempt, Check, ReloadResult},
+    telemetry::{Attempt, Change, Changes, Check, Phase, ReloadResult, Rollback, Trigger, Turn},
 };
 use serde_json::{Value, json};
 
@@ -48,9 +48,12 @@ fn readyz_has_a_state_for_each_check() {
             },
         })
     );
-    server
-        .status
-        .set_sources(Check::Degraded("the last edit was rejected".to_owned()));
+    server.status.turned(Turn {
+        sources: Check::Degraded("the last edit was rejected".to_owned()),
+        in_force: None,
+        rollback: None,
+        attempt: None,
+    });
     let degraded = server.admin("/readyz");
     assert_eq!(degraded.status, 200);
     assert_eq!(
@@ -100,15 +103,32 @@ fn status_says_what_is_in_force_and_how_it_came_to_be() {
     let server = Server::start(&Start::default());
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     let text = "permit (principal, action, resource) wen { true };";
-    server.status.attempted(Attempt {
+    let attempt = Attempt {
         at,
+        trigger: Trigger::Event,
+        from: Some("aaa".to_owned()),
         revision: Some("abc".to_owned()),
         result: ReloadResult::Rejected(Kind::Parse),
+        changes: Changes {
+            files: vec![(Change::Changed, "a.cedar".to_owned())],
+            more: 7,
+        },
         findings: vec![
             Finding::error(Kind::Parse, "a.cedar", "unexpected `wen`")
                 .at(text, 37, 3)
                 .help("did you mean `when`?"),
         ],
+        took: vec![(Phase::Read, Duration::from_micros(1500))],
+    };
+    server.status.turned(Turn {
+        sources: Check::Ok,
+        in_force: None,
+        rollback: Some(Rollback {
+            pinned: None,
+            revisions: vec![("aaa".to_owned(), at)],
+            acceptable: Some("abc".to_owned()),
+        }),
+        attempt: Some(attempt),
     });
     let page = server.admin("/v1/status").json();
     assert_eq!(page["revision"], server.revision.as_str());
@@ -119,17 +139,25 @@ fn status_says_what_is_in_force_and_how_it_came_to_be() {
     assert_eq!(names[0]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(page["warnings"], json!([]));
     assert_eq!(
-        page["attempts"][0]["result"], "applied",
-        "{}",
-        page["attempts"]
+        page["rollback"],
+        json!({
+            "pinned": null,
+            "acceptable": "abc",
+            "revisions": [{"revision": "aaa", "loaded_at": "2026-01-01T00:00:00Z"}],
+        })
     );
     assert_eq!(
-        page["attempts"][1],
+        page["attempts"][0],
         json!({
             "at": "2026-01-01T00:00:00Z",
+            "trigger": "event",
+            "from": "aaa",
             "revision": "abc",
             "result": "rejected",
             "reason": "parse",
+            "changes": [{"change": "changed", "file": "a.cedar"}],
+            "more_changes": 7,
+            "duration_ms": {"read": 1.5},
             "findings": [{
                 "kind": "parse",
                 "severity": "error",

@@ -13,7 +13,7 @@ use palisade::{
     pdp::Pdp,
     server::{self, Bound, Door, Keeper, Keeping, Listen, ServerError, TlsFiles},
     store::{Publisher, store},
-    telemetry::{Check, InForce, Metrics, Status},
+    telemetry::{Check, InForce, Metrics, Status, Turn},
 };
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::watch, task::JoinHandle};
@@ -154,10 +154,16 @@ impl Server {
                 .map(|file| (file.name.clone(), file.digest()))
                 .collect();
             publisher.publish(Arc::clone(&snapshot));
-            status.published(InForce {
+            let in_force = InForce {
                 snapshot,
                 files,
                 loaded_at: SystemTime::UNIX_EPOCH,
+            };
+            status.turned(Turn {
+                sources: Check::Ok,
+                in_force: Some(in_force),
+                rollback: None,
+                attempt: None,
             });
         }
         status.set_listener(Check::Ok);

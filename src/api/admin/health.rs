@@ -24,6 +24,7 @@ pub(super) fn ready(reading: &Reading, query: Option<&str>) -> Result<Reply, Ref
         ready,
         revision,
         expected_revision: expected,
+        pinned: reading.rollback.as_ref().map(|it| it.pinned.is_some()),
         checks: Checks::of(&reading.health),
     };
     let code = if ready {
@@ -54,6 +55,9 @@ struct Ready<'a> {
     revision: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_revision: Option<&'a str>,
+    /// Whether an operator holds the revision in force; absent if nobody may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<bool>,
     checks: Checks<'a>,
 }
 
@@ -93,6 +97,7 @@ impl<'a> State<'a> {
         let (state, message) = match check {
             Check::Degraded(message) => ("degraded", Some(message.as_str())),
             Check::Failed(message) => ("failed", Some(message.as_str())),
+            Check::Off(message) => ("off", Some(message.as_str())),
             Check::Ok => ("ok", None),
         };
         Self { state, message }

@@ -7,9 +7,13 @@ use serde::Serialize;
 
 use crate::{
     api::reply::{self, Refusal, Reply},
-    authz::{Finding, PolicyInfo, Revision, Severity, Snapshot},
-    telemetry::{Attempt, InForce, Kept, KeptKind, Reading},
+    authz::{PolicyInfo, Revision, Snapshot},
+    telemetry::{InForce, Kept, KeptKind, Reading},
 };
+
+mod reload;
+
+use reload::{AttemptLine, FindingLine, RollbackLine};
 
 /// `/v1/status`.
 pub(super) fn status(reading: &Reading) -> Reply {
@@ -32,6 +36,7 @@ pub(super) fn status(reading: &Reading) -> Reply {
             .map(Arc::as_ref)
             .map(AttemptLine::of)
             .collect(),
+        rollback: reading.rollback.as_ref().map(RollbackLine::of),
         access: reading.access.iter().map(AccessLine::of).collect(),
     };
     let reply = reply::json(StatusCode::OK, &body);
@@ -84,6 +89,8 @@ struct StatusPage<'a> {
     warnings: Vec<FindingLine<'a>>,
     /// Newest last.
     attempts: Vec<AttemptLine<'a>>,
+    /// `null` if nobody may bring anything back.
+    rollback: Option<RollbackLine<'a>>,
     access: Vec<AccessLine<'a>>,
 }
 
@@ -109,28 +116,6 @@ impl CountsLine {
             entities: counts.entities,
             schema_actions: counts.schema_actions,
             canaries: counts.canaries,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct AttemptLine<'a> {
-    at: String,
-    revision: Option<&'a str>,
-    result: &'static str,
-    reason: &'static str,
-    findings: Vec<FindingLine<'a>>,
-}
-
-impl<'a> AttemptLine<'a> {
-    fn of(attempt: &'a Attempt) -> Self {
-        let [result, reason] = attempt.result.labels();
-        Self {
-            at: rfc3339(attempt.at),
-            revision: attempt.revision.as_deref(),
-            result,
-            reason,
-            findings: attempt.findings.iter().map(FindingLine::of).collect(),
         }
     }
 }
@@ -180,39 +165,6 @@ impl<'a> AccessLine<'a> {
                 at: rfc3339(*at),
                 message,
             }),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FindingLine<'a> {
-    kind: &'static str,
-    severity: &'static str,
-    file: &'a str,
-    line: Option<usize>,
-    column: Option<usize>,
-    source_line: Option<&'a str>,
-    message: &'a str,
-    label: Option<&'a str>,
-    help: Option<&'a str>,
-}
-
-impl<'a> FindingLine<'a> {
-    fn of(finding: &'a Finding) -> Self {
-        let place = finding.place.as_ref();
-        Self {
-            kind: finding.kind.as_str(),
-            severity: match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            file: &finding.file,
-            line: place.map(|place| place.line),
-            column: place.map(|place| place.column),
-            source_line: place.map(|place| place.source_line.as_str()),
-            message: &finding.message,
-            label: finding.label.as_deref(),
-            help: finding.help.as_deref(),
         }
     }
 }

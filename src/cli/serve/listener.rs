@@ -52,6 +52,24 @@ pub(super) fn prepare<'a>(
     })
 }
 
+/// Says who may change what is in force, if that is everybody on this machine.
+pub(super) fn warn_of_overrides(admin: &Listener) {
+    let knows_callers = admin.credentials.is_some()
+        || admin
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca.is_some());
+    let mut addresses = admin.addresses.iter();
+    if let Some(address) = addresses.find(|it| !knows_callers && matches!(it, Address::Tcp(_))) {
+        warn!(
+            listener = ListenerName::Admin.as_str(),
+            %address,
+            "whoever reaches `{address}` may change what is in force: give the admin listener \
+             credentials, or a socket file"
+        );
+    }
+}
+
 impl Prepared<'_> {
     /// Binds it. Callers that connect now are answered once it runs.
     pub(super) fn open(self) -> Result<Open, Failure> {

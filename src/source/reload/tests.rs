@@ -1,16 +1,17 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use crate::{authz::Finding, store};
-
-use super::{
-    log::{joined, line},
-    *,
+use crate::{
+    authz::Finding,
+    store,
+    telemetry::{Check, ReloadResult},
 };
+
+use super::*;
 
 mod gates;
 mod house;
 
-use house::{House, POLICY, eventually};
+use house::{House, POLICY, eventually, rules};
 
 const OFTEN: Duration = Duration::from_millis(50);
 const NEVER: Duration = Duration::from_secs(3600);
@@ -84,7 +85,7 @@ fn polling_alone_sees_every_edit() {
     for text in ["// one\n", "// two\n", "// six\n"] {
         house.write("b.cedar", &format!("{text}{POLICY}"));
         let before = house.revision();
-        reloader.look(&mut watcher, false);
+        reloader.look(&mut watcher, Trigger::Poll);
         assert_ne!(before, house.revision());
     }
 }
@@ -147,7 +148,7 @@ fn a_swapped_link_brings_the_other_tree_into_force() {
         ..SourceSpec::default()
     };
     let (metrics, status) = (Arc::clone(&house.metrics), Arc::clone(&house.status));
-    let mut reloader = Reloader::new(spec, publisher, metrics, status, NEVER);
+    let mut reloader = Reloader::new(spec, publisher, metrics, status, rules(NEVER));
     reloader.first_load().unwrap();
     let _running = reloader.start().unwrap();
     eventually("the watcher is up", || {
@@ -196,20 +197,21 @@ fn a_candidate_that_does_not_compile_is_refused_once_and_again_after_a_good_one(
     };
     for count in 1..=2 {
         house.write("bad.cedar", "permit (");
-        reloader.read_and_apply();
-        reloader.read_and_apply();
+        reloader.read_and_apply(Trigger::Poll);
+        reloader.read_and_apply(Trigger::Poll);
         assert!(rejected(count));
         assert!(house.metric("palisade_sources_stale 1"));
         let attempt = house.status.read().attempts.pop_back().unwrap();
         assert_eq!(attempt.findings.first().unwrap().file, "policies/bad.cedar");
         assert_ne!(attempt.revision.as_ref(), Some(&good));
         fs::remove_file(house.path("bad.cedar")).unwrap();
-        reloader.read_and_apply();
+        reloader.read_and_apply(Trigger::Poll);
         assert!(house.metric("palisade_sources_stale 0"));
         assert_eq!(house.status.health().sources, Check::Ok);
     }
     assert_eq!(house.revision(), good);
-    assert_eq!(house.status.read().attempts.len(), 3);
+    // The first, and each time the refusal and its end.
+    assert_eq!(house.status.read().attempts.len(), 5);
 }
 
 #[test]
@@ -223,33 +225,14 @@ fn what_the_system_did_not_let_us_compile_is_tried_again() {
     house.write("b.cedar", POLICY);
     // Long after the last change nothing but the refusal makes us look.
     for _ in 0..=SUSPICIOUS_POLLS + 1 {
-        reloader.look(&mut watcher, false);
+        reloader.look(&mut watcher, Trigger::Poll);
     }
     assert!(house.metric("palisade_reloads_total{reason=\"io\",result=\"rejected\"} 1"));
     assert_eq!(house.files().len(), 1);
     reloader.compile = compile;
-    reloader.look(&mut watcher, false);
+    reloader.look(&mut watcher, Trigger::Poll);
     assert_eq!(house.files().len(), 2);
     assert!(house.metric("palisade_sources_stale 0"));
-}
-
-#[test]
-fn a_log_line_about_entities_says_where_and_not_what() {
-    let text = r#"[{"uid": {"type": "T", "id": "1"}, "attrs": {"card": "s3cret"}}]"#;
-    let finding =
-        |kind| Finding::error(kind, "e.json", "`card` is not a long: `\"s3cret\"`").at(text, 43, 6);
-    assert_eq!(
-        line(&finding(Kind::Entities)),
-        "e.json:1:44: see `/v1/status` or `palisade check`"
-    );
-    assert_eq!(
-        line(&Finding::error(Kind::Entities, "", "`s3cret`")),
-        "stored entities: see `/v1/status` or `palisade check`"
-    );
-    assert_eq!(
-        line(&finding(Kind::Parse)),
-        "e.json:1:44: `card` is not a long: `\"s3cret\"`"
-    );
 }
 
 #[test]

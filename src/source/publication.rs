@@ -1,0 +1,215 @@
+//! What is in force, what was, and what could be: the one place that swaps snapshots, counts it,
+//! and tells of it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    authz::{Counts, Rejection, Revision},
+    store::Publisher,
+    telemetry::{Attempt, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn},
+};
+
+use super::log;
+
+mod by_hand;
+mod ledger;
+
+use ledger::Ledger;
+pub(super) use ledger::{Candidate, Known, Refused};
+
+/// Shared by the loop that reads the files and by operators; decisions never wait for it.
+#[derive(Debug)]
+pub(super) struct Publications {
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    /// How many snapshots that were in force are kept.
+    keep: usize,
+    ledger: Mutex<Ledger>,
+}
+
+/// How a look went up to its result.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) trigger: Trigger,
+    pub(super) took: Vec<(Phase, Duration)>,
+}
+
+impl Look {
+    pub(super) fn by(trigger: Trigger) -> Self {
+        Self {
+            trigger,
+            took: Vec::new(),
+        }
+    }
+}
+
+impl Publications {
+    pub(super) fn new(
+        publisher: Publisher,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+        keep: usize,
+    ) -> Self {
+        Self {
+            metrics,
+            status,
+            keep,
+            ledger: Mutex::new(Ledger::new(publisher)),
+        }
+    }
+
+    /// What the files said last, in numbers: candidates are compared with it.
+    pub(super) fn latest_counts(&self) -> Option<Counts> {
+        let ledger = self.ledger();
+        ledger.latest.as_ref().map(|it| it.snapshot.counts())
+    }
+
+    /// Whether this revision has to be compiled at all.
+    pub(super) fn knows(&self, revision: &Revision) -> Known {
+        self.ledger().knows(revision)
+    }
+
+    /// Whether something other than the files was in the way when they were last looked at.
+    pub(super) fn is_untried(&self) -> bool {
+        let ledger = self.ledger();
+        let refused = ledger.refused.as_ref();
+        refused.is_some_and(|it| it.revision.is_none())
+    }
+
+    /// Why there is nothing in force.
+    pub(super) fn why_none(&self) -> Option<Rejection> {
+        let ledger = self.ledger();
+        let none = ledger.in_force.is_none();
+        let refused = ledger.refused.as_ref().filter(|_| none);
+        refused.map(|it| it.rejection.clone())
+    }
+
+    /// The files are what they were when they were last looked at, refused or not.
+    pub(super) fn unchanged(&self) {
+        self.count(ReloadResult::Unchanged);
+    }
+
+    /// The files say again what they said when they were last in order.
+    pub(super) fn confirm(&self, look: Look) {
+        let mut ledger = self.ledger();
+        self.count(ReloadResult::Unchanged);
+        let attempt = ledger.refused.take().map(|_| {
+            let to = ledger.latest.as_ref();
+            let attempt = ledger.attempt(look, ReloadResult::Unchanged, to);
+            log::restored(&attempt);
+            attempt
+        });
+        self.tell(&ledger, None, attempt);
+    }
+
+    /// A candidate that passed everything: in force by one swap, unless one is pinned.
+    pub(super) fn offer(&self, candidate: Candidate, look: Look) {
+        let mut ledger = self.ledger();
+        ledger.refused = None;
+        self.take(&mut ledger, candidate, look);
+    }
+
+    /// A candidate that changes nothing but what is told of it.
+    pub(super) fn refuse(&self, refused: Refused, look: Look) {
+        let mut ledger = self.ledger();
+        if ledger.refused.as_ref().is_some_and(|it| it.is(&refused)) {
+            return self.count(ReloadResult::Unchanged);
+        }
+        let result = ReloadResult::Rejected(refused.rejection.reason());
+        self.count(result);
+        let mut attempt = ledger.attempt(look, result, None);
+        attempt.findings = refused.rejection.findings().to_vec();
+        attempt.revision = refused.revision.as_ref().map(Revision::to_string);
+        attempt.changes = ledger.changes_to(refused.files.as_deref());
+        // With nothing in force, whoever asked for the first load tells why there is none.
+        if ledger.in_force.is_some() {
+            log::refused(&attempt);
+        }
+        ledger.refused = Some(refused);
+        if self.keep == 0
+            && let Some(refused) = &mut ledger.refused
+        {
+            refused.acceptable = None;
+        }
+        self.tell(&ledger, None, Some(attempt));
+    }
+
+    /// Drops what is retired and no longer in use. Returns whether something is left.
+    pub(super) fn sweep(&self) -> bool {
+        let mut ledger = self.ledger();
+        let retired = std::mem::take(&mut ledger.retired);
+        // Nobody can get hold of it any more: a count of one stays one.
+        let (unused, used) = retired
+            .into_iter()
+            .partition::<Vec<_>, _>(|it| Arc::strong_count(it) == 1);
+        ledger.retired = used;
+        let left = !ledger.retired.is_empty();
+        drop(ledger);
+        drop(unused);
+        left
+    }
+
+    fn take(&self, ledger: &mut Ledger, candidate: Candidate, look: Look) {
+        let result = if ledger.pinned {
+            ReloadResult::Held
+        } else {
+            ReloadResult::Applied
+        };
+        let attempt = ledger.attempt(look, result, Some(&candidate));
+        let counts = candidate.snapshot.counts();
+        ledger.latest = Some(candidate.clone());
+        let in_force = (!ledger.pinned).then(|| self.put(ledger, candidate));
+        self.count(result);
+        log::taken(&attempt, counts);
+        self.tell(ledger, in_force, Some(attempt));
+    }
+
+    /// The swap itself.
+    fn put(&self, ledger: &mut Ledger, candidate: Candidate) -> InForce {
+        let Candidate { snapshot, files } = candidate;
+        // Metrics first: whoever sees the new revision in a reply finds its series.
+        self.metrics.published(&snapshot);
+        ledger.publisher.publish(Arc::clone(&snapshot));
+        let now = InForce {
+            snapshot,
+            files,
+            loaded_at: SystemTime::now(),
+        };
+        let before = ledger.in_force.replace(now.clone());
+        ledger.earlier.retain(|it| !it.is(now.snapshot.revision()));
+        ledger.earlier.extend(before);
+        while ledger.earlier.len() > self.keep {
+            ledger.retire_first();
+        }
+        now
+    }
+
+    fn count(&self, result: ReloadResult) {
+        self.metrics.attempted_at(SystemTime::now());
+        self.metrics.reloaded(result);
+    }
+
+    /// Status last: what it tells is in force and counted by then.
+    fn tell(&self, ledger: &Ledger, in_force: Option<InForce>, attempt: Option<Attempt>) {
+        let stale = ledger.is_stale();
+        self.metrics.stale(stale);
+        self.metrics.pinned(ledger.pinned);
+        if !stale {
+            self.metrics.confirmed_at(SystemTime::now());
+        }
+        self.status.turned(Turn {
+            sources: ledger.check(),
+            in_force,
+            rollback: (self.keep > 0).then(|| ledger.rollback()),
+            attempt,
+        });
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // A panic half way through leaves a snapshot in force that is whole.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
