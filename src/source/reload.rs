@@ -172,8 +172,12 @@ impl Reloader {
     fn look(&mut self, watcher: &mut Watcher, trigger: Trigger) -> bool {
         watcher.bury();
         let scan = Scan::of(&self.spec);
+        let last = self.last_scan.as_ref();
+        if trigger == Trigger::Poll {
+            watcher.polled(last.is_some_and(|last| last.files != scan.files));
+        }
         let grew = watcher.arm(&scan.interest);
-        let changed = self.last_scan.as_ref() != Some(&scan);
+        let changed = last != Some(&scan);
         if changed || trigger == Trigger::Event {
             self.suspicious_polls = SUSPICIOUS_POLLS;
         } else if self.suspicious_polls > 0 {

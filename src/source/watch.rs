@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::SyncSender,
     },
     time::{Duration, Instant},
@@ -19,6 +19,10 @@ use tracing::{info, warn};
 use crate::telemetry::{Check, Metrics, Status};
 
 use super::interest::Interest;
+
+mod hearing;
+
+use hearing::Hearing;
 
 /// How long we poll before we try to watch again: soon enough to recover unattended, rare enough
 /// that a machine out of inotify watches is not asked all the time.
@@ -38,6 +42,9 @@ pub(super) struct Watcher {
     told_up: Option<bool>,
     /// Nobody wants events.
     off: bool,
+    hearing: Hearing,
+    /// A folder was added: what happened in it before went unseen.
+    grew: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +66,8 @@ impl Watcher {
             retry_at: None,
             told_up: None,
             off: false,
+            hearing: Hearing::default(),
+            grew: false,
         }
     }
 
@@ -73,9 +82,19 @@ impl Watcher {
     /// Watches what is of interest now. Returns whether a folder was added: what happened in it
     /// before went unseen.
     pub(super) fn arm(&mut self, interest: &Interest) -> bool {
-        if self.off {
-            return false;
+        self.grew = !self.off && self.armed(interest);
+        self.grew
+    }
+
+    /// A poll found that files have changed, or not. To be told before the folders are armed anew.
+    pub(super) fn polled(&mut self, changed: bool) {
+        let announced = self.live.is_none() || self.grew;
+        if self.hearing.look(changed && !announced, Instant::now()) {
+            self.down("a file changed without an event");
         }
+    }
+
+    fn armed(&mut self, interest: &Interest) -> bool {
         self.bury();
         if self.live.is_none() {
             let now = Instant::now();
@@ -92,7 +111,9 @@ impl Watcher {
         };
         match live.arm(interest.watched()) {
             Ok(added) => {
-                self.up();
+                if !self.hearing.is_deaf() {
+                    self.up();
+                }
                 added
             }
             Err(error) => {
@@ -116,6 +137,7 @@ impl Watcher {
             hints: self.hints.clone(),
             metrics: Arc::clone(&self.metrics),
             interest: Arc::clone(&self.interest),
+            heard: self.hearing.ear(),
             dead: Arc::clone(&dead),
         };
         let started = RecommendedWatcher::new(
@@ -193,6 +215,7 @@ struct Handler {
     hints: SyncSender<()>,
     metrics: Arc<Metrics>,
     interest: Arc<ArcSwap<Interest>>,
+    heard: Arc<AtomicU64>,
     dead: Arc<AtomicBool>,
 }
 
@@ -207,6 +230,7 @@ impl Handler {
                 let concerns = |path: &PathBuf| interest.concerns(path);
                 if event.paths.is_empty() || event.paths.iter().any(concerns) {
                     self.metrics.watch_event(kind);
+                    self.heard.fetch_add(1, Ordering::Release);
                     self.hint();
                 }
             }
@@ -247,52 +271,4 @@ fn kind(event: &Event) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    fn watcher() -> (Watcher, mpsc::Receiver<()>, Arc<Metrics>, Arc<Status>) {
-        let (hints, heard) = mpsc::sync_channel(1);
-        let (metrics, status) = (Metrics::new().unwrap(), Arc::new(Status::new()));
-        let watcher = Watcher::new(hints, Arc::clone(&metrics), Arc::clone(&status));
-        (watcher, heard, metrics, status)
-    }
-
-    #[test]
-    fn a_write_hints_and_a_read_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        let file = root.join("a.cedar");
-        std::fs::write(&file, "one").unwrap();
-        let (mut watcher, heard, _, status) = watcher();
-        let mut interest = Interest::default();
-        interest.folder(root);
-        assert!(watcher.arm(&interest));
-        assert_eq!(status.health().watcher, Check::Ok);
-        std::fs::read(&file).unwrap();
-        let quiet = Duration::from_millis(200);
-        assert!(heard.recv_timeout(quiet).is_err());
-        std::fs::write(&file, "two").unwrap();
-        heard.recv_timeout(Duration::from_secs(10)).unwrap();
-    }
-
-    #[test]
-    fn a_watcher_that_dies_is_reported_and_not_tried_at_once() {
-        let (mut watcher, heard, metrics, status) = watcher();
-        watcher.arm(&Interest::default());
-        assert!(metrics.render().unwrap().contains("palisade_watcher_up 1"));
-        let handler = Handler {
-            hints: watcher.hints.clone(),
-            metrics: Arc::clone(&metrics),
-            interest: Arc::default(),
-            dead: Arc::clone(&watcher.live.as_ref().unwrap().dead),
-        };
-        drop(handler);
-        heard.recv_timeout(Duration::from_secs(10)).unwrap();
-        watcher.arm(&Interest::default());
-        assert!(watcher.live.is_none());
-        assert!(metrics.render().unwrap().contains("palisade_watcher_up 0"));
-        assert!(matches!(status.health().watcher, Check::Degraded(_)));
-    }
-}
+mod tests;
