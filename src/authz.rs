@@ -38,6 +38,7 @@ pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
 pub use matrix::{Expected, Line, Matrix};
 pub use nesting::EVALUATION_STACK_BYTES;
+pub use policies::Valid;
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};

@@ -57,6 +57,7 @@ impl SourceSpec {
     /// # Errors
     /// As [`SourceSpec::read`], and whatever the core refuses.
     pub fn load(&self) -> Result<Snapshot, Rejection> {
-        self.read().and_then(compile::compile)
+        self.read()
+            .and_then(|sources| compile::compile(sources, None))
     }
 }

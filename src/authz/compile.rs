@@ -1,10 +1,17 @@
 //! From sources to a snapshot: everything is parsed, everything is checked, all findings at once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::{
-    Finding, Kind, Rejection, Snapshot, Sources, canary, conditions::Conditions, finding,
-    index::Index, policies::Policies, query, schema::SchemaModel, snapshot, stored::StoredEntities,
+    Finding, Kind, Rejection, Snapshot, Sources, canary,
+    conditions::Conditions,
+    finding,
+    index::Index,
+    policies::{Policies, Valid},
+    query,
+    schema::SchemaModel,
+    snapshot,
+    stored::StoredEntities,
 };
 
 /// What is stored, and the conditions that it meets.
@@ -14,8 +21,9 @@ struct Data {
     conditions: Conditions,
 }
 
-/// Compiles the sources whole, or says all that is wrong with them.
-pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
+/// Compiles the sources whole, or says all that is wrong with them. What is `known` to be valid is
+/// not validated again.
+pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapshot, Rejection> {
     let mut findings = Vec::new();
     let schema = match sources.schema.as_ref().map(SchemaModel::parse) {
         Some(Err(found)) => {
@@ -33,10 +41,9 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         // The policies are not whole.
         return Err(rejection);
     }
-    let validated = schema.is_some() && !sources.skip_validation;
-    if let Some(schema) = schema.as_ref().filter(|_| validated) {
-        policies.validate(sources, schema, &mut findings);
-    }
+    let schema_to_meet = schema.as_ref().filter(|_| !sources.skip_validation);
+    let valid = schema_to_meet
+        .map(|schema| Arc::new(policies.validate(sources, schema, known, &mut findings)));
     let data = if judged {
         Data::parse(sources, schema.as_ref(), &mut findings)
     } else {
@@ -55,7 +62,7 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         action_labels: action_labels(schema.as_ref()),
         schema,
         policies,
-        validated,
+        valid,
         index,
         stored: data.stored,
         warnings: finding::kept(findings),

@@ -13,6 +13,8 @@ use super::{
 
 mod validation;
 
+pub use validation::Valid;
+
 /// How deep a `links.json` may nest: a list of objects that hold objects, with room.
 const MAX_LINKS_DEPTH: usize = 8;
 

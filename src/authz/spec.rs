@@ -75,7 +75,7 @@ impl Spec {
             ..Sources::default()
         };
         let definitions = Policies::parse(&sources, &mut findings);
-        definitions.validate(&sources, schema, &mut findings);
+        definitions.validate(&sources, schema, None, &mut findings);
         let words = words(&definitions, schema, &mut findings);
         let worlds = of_kind(".json");
         let (world, _) = StoredEntities::parse(&worlds, Some(schema), &mut findings);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    authz::{Counts, Rejection, Revision},
+    authz::{Counts, Rejection, Revision, Valid},
     store::Publisher,
     telemetry::{Attempt, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn},
 };
@@ -65,6 +65,13 @@ impl Publications {
     pub(super) fn latest_counts(&self) -> Option<Counts> {
         let ledger = self.ledger();
         ledger.latest.as_ref().map(|it| it.snapshot.counts())
+    }
+
+    /// What the next candidate need not be validated for.
+    pub(super) fn valid(&self) -> Option<Arc<Valid>> {
+        let ledger = self.ledger();
+        let latest = ledger.latest.as_ref();
+        latest.and_then(|it| it.snapshot.valid().cloned())
     }
 
     /// Whether this revision has to be compiled at all.

@@ -15,7 +15,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    authz::{Kind, Rejection, Snapshot, Sources},
+    authz::{Kind, Rejection, Snapshot, Sources, Valid},
     store::{Override, Publisher},
     telemetry::{Metrics, Phase, Status, Trigger},
 };
@@ -67,7 +67,7 @@ pub struct Reloader {
     rules: ReloadRules,
     last_scan: Option<Scan>,
     suspicious_polls: u32,
-    compile: fn(Sources) -> Result<Snapshot, Rejection>,
+    compile: fn(Sources, Option<Arc<Valid>>) -> Result<Snapshot, Rejection>,
 }
 
 /// A loop that runs on a thread of its own until it is dropped.
@@ -211,7 +211,8 @@ impl Reloader {
         let files = files
             .map(|file| (file.name.clone(), file.digest()))
             .collect();
-        let compiled = self.timed(&mut look, Phase::Compile, || (self.compile)(sources));
+        let known = self.publications.valid();
+        let compiled = self.timed(&mut look, Phase::Compile, || (self.compile)(sources, known));
         let judged = compiled.map_err(Unfit::from);
         match judged.and_then(|candidate| self.judge(candidate, &mut look)) {
             Ok(snapshot) => {

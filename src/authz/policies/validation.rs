@@ -1,8 +1,11 @@
 //! Strict validation against the schema, a part of the policies at a time.
 
-use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use std::collections::{HashMap, HashSet};
 
-use crate::authz::{Finding, Kind, Sources, finding, schema::SchemaModel, text};
+use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use sha2::{Digest, Sha256};
+
+use crate::authz::{Finding, Kind, SourceFile, Sources, finding, schema::SchemaModel, text};
 
 use super::Policies;
 
@@ -11,20 +14,51 @@ use super::Policies;
 /// says of a policy does not depend on the others, so that it can be stopped between parts.
 const AT_ONCE: usize = 500;
 
+/// The texts of static policies about which validation has nothing to say. To validate one takes
+/// time for each action of the schema; what is said of it depends on its text and the schema alone,
+/// so that after an edit only what was edited is validated.
+#[derive(Debug, Default)]
+pub struct Valid {
+    /// Digest of the schema.
+    schema: [u8; 32],
+    /// Digests of the policies' texts.
+    policies: HashSet<[u8; 32]>,
+}
+
+impl Valid {
+    fn by(schema: Option<&SourceFile>) -> Self {
+        let bytes = schema.map_or(&[][..], |file| &file.bytes);
+        Self {
+            schema: Sha256::digest(bytes).into(),
+            policies: HashSet::new(),
+        }
+    }
+}
+
 impl Policies {
-    /// Validates strictly against the schema, until more is wrong than is told.
+    /// Validates strictly against the schema, until more is wrong than is told: what is not `known`
+    /// to be valid. Returns what is, if there is no error.
     pub(in crate::authz) fn validate(
         &self,
         sources: &Sources,
         schema: &SchemaModel,
+        known: Option<&Valid>,
         findings: &mut Vec<Finding>,
-    ) {
+    ) -> Valid {
+        let mut valid = Valid::by(sources.schema.as_ref());
+        let known = known.filter(|it| it.schema == valid.schema);
+        let digests = self.digests(sources);
+        let is_known = |id: &PolicyId| {
+            let known = known.zip(digests.get(id));
+            known.is_some_and(|(known, digest)| known.policies.contains(digest))
+        };
+        let mut complained_of = HashSet::new();
         let validator = Validator::new(schema.cedar.clone());
-        let parts = match self.parts() {
+        let parts = match self.parts(is_known) {
             Ok(parts) => parts,
             Err(message) => {
                 findings.push(Finding::error(Kind::Validate, String::new(), message));
-                return;
+                return valid;
             }
         };
         let (mut left, mut told) = (parts.len(), 0);
@@ -36,6 +70,8 @@ impl Policies {
             });
             told += errors.len();
             findings.extend(errors);
+            let warnings = result.validation_warnings();
+            complained_of.extend(warnings.map(|warning| warning.policy_id().clone()));
             findings.extend(finding::told(result.validation_warnings(), |warning| {
                 self.finding(sources, warning.policy_id(), warning)
                     .warning()
@@ -45,22 +81,40 @@ impl Policies {
             if told >= finding::MAX_TOLD && left > 0 {
                 let message = "there is so much to mend that some policies were not looked at";
                 findings.push(Finding::error(Kind::Validate, String::new(), message));
-                return;
+                return valid;
             }
         }
+        let of_valid = digests
+            .iter()
+            .filter(|(id, _)| !complained_of.contains(*id));
+        valid.policies = of_valid.map(|(_, digest)| *digest).collect();
+        valid
     }
 
-    /// The policies in parts that can be validated by themselves; templates stay with their links.
-    fn parts(&self) -> Result<Vec<PolicySet>, String> {
+    /// The digest of each static policy's text.
+    fn digests(&self, sources: &Sources) -> HashMap<PolicyId, [u8; 32]> {
+        let alone = self.set.policies().filter(|it| it.is_static());
+        let digest = |policy: &Policy| {
+            let origin = self.origins.get(policy.id())?;
+            let file = sources.policies.get(origin.file)?;
+            let (start, end) = origin.span?;
+            let text = file.bytes.get(start..end)?;
+            Some((policy.id().clone(), Sha256::digest(text).into()))
+        };
+        alone.filter_map(digest).collect()
+    }
+
+    /// The policies in parts that can be validated by themselves, but for those that are known;
+    /// templates stay with their links.
+    fn parts(&self, is_known: impl Fn(&PolicyId) -> bool) -> Result<Vec<PolicySet>, String> {
         let of = |policies: &[&Policy]| {
             PolicySet::from_policies(policies.iter().copied().cloned())
                 .map_err(|error| text::chain(&error))
         };
         let alone: Vec<&Policy> = self.set.policies().filter(|it| it.is_static()).collect();
-        if alone.len() <= AT_ONCE {
-            return Ok(vec![self.set.clone()]);
-        }
-        let mut parts = alone
+        let unknown = alone.iter().copied().filter(|it| !is_known(it.id()));
+        let unknown: Vec<&Policy> = unknown.collect();
+        let mut parts = unknown
             .chunks(AT_ONCE)
             .map(of)
             .collect::<Result<Vec<_>, _>>()?;
@@ -89,5 +143,76 @@ impl Policies {
             (None, Some((start, end))) => finding.at(text, start, end - start),
             _ => finding,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::authz::{Rejection, Snapshot};
+
+    use super::*;
+
+    const SCHEMA: &str = "entity U { level: Long };\n\
+                          action a, b appliesTo { principal: U, resource: U };";
+    const GOOD: &str = "permit (principal, action, resource) when { principal.level > 1 };\n";
+    const BAD: &str = "permit (principal, action, resource) when { principal.lavel > 1 };\n";
+    const ODD: &str = "permit (principal, action, resource) when { false };\n";
+
+    fn sources(schema: &str, policies: &[&str]) -> Sources {
+        let file = |name: &str, text: String| SourceFile {
+            name: name.to_owned(),
+            bytes: text.into_bytes(),
+        };
+        Sources {
+            schema: Some(file("s.cedarschema", schema.to_owned())),
+            policies: vec![file("p.cedar", policies.concat())],
+            ..Sources::default()
+        }
+    }
+
+    fn findings(compiled: Result<Snapshot, Rejection>) -> Vec<Finding> {
+        match compiled {
+            Ok(snapshot) => snapshot.warnings().to_vec(),
+            Err(rejection) => rejection.findings().to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_is_known_to_be_valid_changes_nothing_of_what_is_found() {
+        let first = sources(SCHEMA, &[GOOD, ODD, GOOD]);
+        let first = Snapshot::compile(&first).unwrap();
+        let known = first.valid().unwrap();
+        // The odd one is looked at again: its warning is not remembered.
+        assert_eq!(known.policies.len(), 1);
+        let other = SCHEMA.replace("level: Long", "level: String");
+        for next in [
+            sources(SCHEMA, &[GOOD, ODD, GOOD]),
+            sources(SCHEMA, &[ODD, GOOD]),
+            sources(SCHEMA, &[GOOD, BAD, GOOD]),
+            sources(SCHEMA, &["\n", GOOD, BAD, ODD]),
+            sources(
+                SCHEMA,
+                &[GOOD, "permit (principal == ?principal, action, resource);"],
+            ),
+            sources(&other, &[GOOD]),
+        ] {
+            let again = findings(Snapshot::compile_knowing(&next, Some(known)));
+            assert_eq!(again, findings(Snapshot::compile(&next)));
+        }
+        let bad = sources(&other, &[GOOD]);
+        assert!(Snapshot::compile_knowing(&bad, Some(known)).is_err());
+    }
+
+    #[test]
+    fn only_what_is_not_known_is_looked_at() {
+        let first = Snapshot::compile(&sources(SCHEMA, &[GOOD])).unwrap();
+        // The digest of a policy that is not valid, as if it had been found to be.
+        let mut known = Valid {
+            schema: first.valid().unwrap().schema,
+            policies: HashSet::new(),
+        };
+        known.policies.insert(Sha256::digest(BAD.trim_end()).into());
+        let next = sources(SCHEMA, &[GOOD, BAD]);
+        assert!(Snapshot::compile_knowing(&next, Some(&known)).is_ok());
     }
 }

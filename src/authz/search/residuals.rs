@@ -43,7 +43,7 @@ impl<'s> Residuals<'s> {
         request: &Request,
         mentioned: &HashSet<Uid>,
     ) -> Option<Self> {
-        let schema = snapshot.schema().filter(|_| snapshot.validated)?;
+        let schema = snapshot.schema().filter(|_| snapshot.valid.is_some())?;
         let schema = &schema.cedar;
         let known = known_entities(snapshot, open.known(request)?, request.action()?, mentioned)?;
         let known = PartialEntities::from_concrete(known, schema).ok()?;

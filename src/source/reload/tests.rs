@@ -221,7 +221,7 @@ fn what_the_system_did_not_let_us_compile_is_tried_again() {
     let (hints, _unheard) = mpsc::sync_channel(1);
     let (metrics, status) = (Arc::clone(&house.metrics), Arc::clone(&house.status));
     let mut watcher = Watcher::new(hints, metrics, status);
-    reloader.compile = |_| Err(Finding::error(Kind::Io, "", "no thread could be made").into());
+    reloader.compile = |_, _| Err(Finding::error(Kind::Io, "", "no thread could be made").into());
     house.write("b.cedar", POLICY);
     // Long after the last change nothing but the refusal makes us look.
     for _ in 0..=SUSPICIOUS_POLLS + 1 {
