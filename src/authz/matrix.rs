@@ -9,7 +9,10 @@ use super::{
     spec::{Ask, Spec},
 };
 
+mod expected;
 mod render;
+
+pub use expected::Table;
 
 /// How many situations an unnamed cell shows.
 const MAX_EXAMPLES: usize = 3;
@@ -25,6 +28,8 @@ const UNNAMED: &str = "?";
 pub struct Matrix {
     /// The columns.
     pub roles: Vec<String>,
+    /// The scope words that a cell can have.
+    pub words: Vec<String>,
     /// One line for each row, letter of CRUD and role, in the table's order.
     pub lines: Vec<Line>,
 }
@@ -52,23 +57,6 @@ pub struct Line {
     pub rulings: Vec<String>,
     /// For an unnamed cell: the nearest word and where it differs.
     pub note: Option<String>,
-}
-
-/// What a table says of one cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// The row, as `T05`.
-    pub row_id: String,
-    /// `C`, `R`, `U` or `D`, where the row is split.
-    pub crud: String,
-    /// The column.
-    pub role: String,
-    /// The action.
-    pub cedar_action: String,
-    /// The type.
-    pub resource_type: String,
-    /// The scope word.
-    pub scope: String,
 }
 
 impl Matrix {
@@ -108,47 +96,15 @@ impl Matrix {
                 }
             }
         }
+        let words = spec.words.into_iter().map(|word| word.name);
+        let words = words.filter(|word| word != NEVER);
+        let words = [NEVER.to_owned()].into_iter().chain(words).collect();
         let roles = spec.roles.into_iter().map(|role| role.name).collect();
-        Ok(Some(Self { roles, lines }))
-    }
-
-    /// Where the policies and a table differ, a sentence each; empty if they agree.
-    pub fn differences(&self, expected: &[Expected]) -> Vec<String> {
-        let key = |row_id: &str, crud: &str, role: &str| format!("{row_id} {crud} {role}");
-        let mut differences = Vec::new();
-        for line in &self.lines {
-            let cell = key(&line.row_id, &line.crud, &line.role);
-            let same = |e: &&Expected| key(&e.row_id, &e.crud, &e.role) == cell;
-            let Some(table) = expected.iter().find(same) else {
-                differences.push(format!("{cell}: not in the table"));
-                continue;
-            };
-            let says = (&line.cedar_action, &line.resource_type, &line.scope);
-            if says != (&table.cedar_action, &table.resource_type, &table.scope) {
-                let note = line.note.as_ref();
-                differences.push(format!(
-                    "{cell}: the policies say `{} {} {}`, the table says `{} {} {}`{}",
-                    says.0,
-                    says.1,
-                    says.2,
-                    table.cedar_action,
-                    table.resource_type,
-                    table.scope,
-                    note.map_or(String::new(), |note| format!(" ({note})")),
-                ));
-            }
-        }
-        for table in expected {
-            let cell = key(&table.row_id, &table.crud, &table.role);
-            if self
-                .lines
-                .iter()
-                .all(|l| key(&l.row_id, &l.crud, &l.role) != cell)
-            {
-                differences.push(format!("{cell}: not among the policies' rows"));
-            }
-        }
-        differences
+        Ok(Some(Self {
+            roles,
+            words,
+            lines,
+        }))
     }
 }
 
