@@ -60,8 +60,10 @@ pub(super) fn compile(sources: &Sources) -> Result<Snapshot, Rejection> {
         stored: data.stored,
         warnings: finding::kept(findings),
         spec: sources.spec.clone(),
-        canary_cases: canary::count(&sources.canaries),
+        canary_cases: canary::count_cases(&sources.canaries),
+        canary_cells: canary::count_cells(sources),
         canaries: sources.canaries.clone(),
+        tables: sources.tables.clone(),
         matrix: OnceLock::new(),
     })
 }

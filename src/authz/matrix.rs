@@ -1,12 +1,14 @@
 //! The permission table, computed: each cell is named by the scope word that holds in exactly the
 //! situations the policies permit.
 
+use std::iter;
+
 use cedar_policy::{Context, EntityUid, Request};
 
 use super::{
     Finding, Kind, Rejection, Snapshot,
     engine::{self, Uid},
-    spec::{Ask, Spec},
+    spec::{Ask, Role, Row, Spec},
 };
 
 mod expected;
@@ -59,61 +61,82 @@ pub struct Line {
     pub note: Option<String>,
 }
 
+/// What computing a matrix comes to: all that is wrong with the spec, or nothing without one.
+pub(super) type Computed = Result<Option<Matrix>, Rejection>;
+
+impl Snapshot {
+    /// The permission table, computed from the policies; `None` if the sources have no spec.
+    /// Computed when first asked for, which can take a second.
+    ///
+    /// # Errors
+    /// All that is wrong with the spec.
+    pub fn matrix(&self) -> Result<Option<&Matrix>, &Rejection> {
+        let compute = || Matrix::compute(self, || true).unwrap_or(Ok(None));
+        let computed = self.matrix.get_or_init(compute);
+        computed.as_ref().map(Option::as_ref)
+    }
+
+    /// The same, unless `go_on` says no before all cells are computed: `None` then.
+    pub(super) fn matrix_while(
+        &self,
+        go_on: impl FnMut() -> bool,
+    ) -> Option<Result<Option<&Matrix>, &Rejection>> {
+        if self.matrix.get().is_none() {
+            let computed = Matrix::compute(self, go_on)?;
+            self.matrix.get_or_init(|| computed);
+        }
+        Some(self.matrix())
+    }
+}
+
 impl Matrix {
-    /// Computes the matrix of a snapshot; `None` if it has no spec.
-    pub(super) fn compute(snapshot: &Snapshot) -> Result<Option<Self>, Rejection> {
+    /// Computes the matrix of a snapshot, unless `go_on` says no before a cell.
+    fn compute(snapshot: &Snapshot, mut go_on: impl FnMut() -> bool) -> Option<Computed> {
         if snapshot.spec.is_empty() {
-            return Ok(None);
+            return Some(Ok(None));
         }
         let Some(schema) = snapshot.schema() else {
             let finding = Finding::error(Kind::Validate, String::new(), "a matrix needs a schema");
-            return Err(finding.into());
+            return Some(Err(finding.into()));
         };
-        let spec = Spec::parse(&snapshot.spec, schema)?;
-        let mut lines = Vec::new();
-        for row in &spec.rows {
-            for ask in &row.asks {
-                for role in &spec.roles {
-                    let cell = Cell {
-                        snapshot,
-                        spec: &spec,
-                        ask,
-                        principals: &role.principals,
-                    };
-                    let found = cell.find(&role.name);
-                    lines.push(Line {
-                        row_id: row.id.clone(),
-                        section: row.section.clone(),
-                        row_label: row.label.clone(),
-                        role: role.name.clone(),
-                        crud: ask.crud.clone(),
-                        cedar_action: ask.action_name.clone(),
-                        resource_type: found.resource_type,
-                        scope: found.scope,
-                        rulings: found.rulings,
-                        note: found.note,
-                    });
-                }
-            }
-        }
+        let spec = match Spec::parse(&snapshot.spec, schema) {
+            Ok(spec) => spec,
+            Err(rejection) => return Some(Err(rejection)),
+        };
+        let lines = cells(snapshot, &spec).map(|cell| go_on().then(|| cell.line()));
+        let lines = lines.collect::<Option<_>>()?;
         let words = spec.words.into_iter().map(|word| word.name);
         let words = words.filter(|word| word != NEVER);
-        let words = [NEVER.to_owned()].into_iter().chain(words).collect();
-        let roles = spec.roles.into_iter().map(|role| role.name).collect();
-        Ok(Some(Self {
-            roles,
-            words,
+        Some(Ok(Some(Self {
+            roles: spec.roles.into_iter().map(|role| role.name).collect(),
+            words: iter::once(NEVER.to_owned()).chain(words).collect(),
             lines,
-        }))
+        })))
     }
+}
+
+/// Every cell, in the table's order.
+fn cells<'s>(snapshot: &'s Snapshot, spec: &'s Spec) -> impl Iterator<Item = Cell<'s>> {
+    let asks = |row: &'s Row| row.asks.iter().map(move |ask| (row, ask));
+    let cell = move |((row, ask), role)| Cell {
+        snapshot,
+        spec,
+        row,
+        ask,
+        role,
+    };
+    let asks = spec.rows.iter().flat_map(asks);
+    asks.flat_map(|asked| spec.roles.iter().map(move |role| (asked, role)))
+        .map(cell)
 }
 
 /// One cell while it is computed.
 struct Cell<'s> {
     snapshot: &'s Snapshot,
     spec: &'s Spec,
+    row: &'s Row,
     ask: &'s Ask,
-    principals: &'s [EntityUid],
+    role: &'s Role,
 }
 
 struct Found {
@@ -130,8 +153,24 @@ struct Situation {
 }
 
 impl Cell<'_> {
+    fn line(&self) -> Line {
+        let found = self.find();
+        Line {
+            row_id: self.row.id.clone(),
+            section: self.row.section.clone(),
+            row_label: self.row.label.clone(),
+            role: self.role.name.clone(),
+            crud: self.ask.crud.clone(),
+            cedar_action: self.ask.action_name.clone(),
+            resource_type: found.resource_type,
+            scope: found.scope,
+            rulings: found.rulings,
+            note: found.note,
+        }
+    }
+
     /// The widest type with a permit, and the word for it there.
-    fn find(&self, role: &str) -> Found {
+    fn find(&self) -> Found {
         for resource_type in &self.ask.resources {
             let mut rulings = Vec::new();
             let situations = self.situations(resource_type, &mut rulings);
@@ -147,7 +186,8 @@ impl Cell<'_> {
                 };
             }
         }
-        let untested = self.ask.untested.iter().find(|(name, _)| name == role);
+        let mut untested = self.ask.untested.iter();
+        let untested = untested.find(|(name, _)| *name == self.role.name);
         let named = untested.map(|(_, resource_type)| resource_type.clone());
         Found {
             resource_type: named
@@ -161,7 +201,7 @@ impl Cell<'_> {
 
     fn situations(&self, resource_type: &str, rulings: &mut Vec<String>) -> Vec<Situation> {
         let mut situations = Vec::new();
-        for principal in self.principals {
+        for principal in &self.role.principals {
             for resource in self.spec.world.of_type(resource_type) {
                 for context in &self.ask.contexts {
                     let Some(request) = self.request(principal, resource.uid(), context) else {

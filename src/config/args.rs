@@ -125,8 +125,8 @@ pub struct ServeArgs {
         help_heading = "Operation"
     )]
     pub shrink: Option<GateRule>,
-    /// What to do with policies that answer a query in `tests/*.json` beside them otherwise than it says
-    /// [default: enforce]
+    /// What to do with policies that answer a query in `tests/*.json` beside them, or decide a cell of
+    /// `tests/*.csv`, otherwise than it says [default: enforce]
     #[arg(
         long,
         env = "PALISADE_CANARY",

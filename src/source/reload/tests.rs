@@ -9,6 +9,7 @@ use super::{
 
 mod gates;
 mod house;
+mod table;
 
 use house::{House, POLICY, eventually};
 

@@ -189,7 +189,10 @@ fn canaries_that_vanish_are_refused_or_told_as_the_gate_says() {
             let [finding] = attempt.findings.as_slice() else {
                 panic!("{:?}", attempt.findings)
             };
-            assert_eq!(finding.message, "1 of 1 canaries would be gone");
+            assert_eq!(
+                finding.message,
+                "1 of 1 canaries in `tests/*.json` would be gone"
+            );
             assert!(finding.help.as_ref().unwrap().contains("`--canary=off`"));
         }
     }
