@@ -8,6 +8,7 @@ use cedar_policy::{Context, EntityUid, Request};
 use super::{
     Finding, Kind, Rejection, Snapshot,
     engine::{self, Uid},
+    index::Narrowed,
     spec::{Ask, Role, Row, Spec},
 };
 
@@ -104,7 +105,14 @@ impl Matrix {
             Err(rejection) => return Some(Err(rejection)),
         };
         let lines = cells(snapshot, &spec).map(|cell| go_on().then(|| cell.line()));
-        let lines = lines.collect::<Option<_>>()?;
+        let lines: Vec<_> = lines.collect::<Option<_>>()?;
+        let lines = match lines.into_iter().collect() {
+            Ok(lines) => lines,
+            Err(message) => {
+                let finding = Finding::error(Kind::Validate, String::new(), message);
+                return Some(Err(finding.into()));
+            }
+        };
         let words = spec.words.into_iter().map(|word| word.name);
         let words = words.filter(|word| word != NEVER);
         Some(Ok(Some(Self {
@@ -150,12 +158,14 @@ struct Found {
 struct Situation {
     request: Request,
     permitted: bool,
+    /// Whether a guard forbids, so that no word holds; known once words are asked.
+    guarded: bool,
 }
 
 impl Cell<'_> {
-    fn line(&self) -> Line {
-        let found = self.find();
-        Line {
+    fn line(&self) -> Result<Line, String> {
+        let found = self.find()?;
+        Ok(Line {
             row_id: self.row.id.clone(),
             section: self.row.section.clone(),
             row_label: self.row.label.clone(),
@@ -166,40 +176,51 @@ impl Cell<'_> {
             scope: found.scope,
             rulings: found.rulings,
             note: found.note,
-        }
+        })
     }
 
     /// The widest type with a permit, and the word for it there.
-    fn find(&self) -> Found {
+    fn find(&self) -> Result<Found, String> {
         for resource_type in &self.ask.resources {
             let mut rulings = Vec::new();
-            let situations = self.situations(resource_type, &mut rulings);
+            let mut situations = self.situations(resource_type, &mut rulings)?;
             if situations.iter().any(|situation| situation.permitted) {
+                let guards = self.spec.guards.narrowed(&self.ask.action, resource_type)?;
+                for situation in &mut situations {
+                    let world = self.spec.world.view();
+                    situation.guarded = guards.forbids(&situation.request, world);
+                }
                 rulings.sort();
                 rulings.dedup();
                 let (scope, note) = self.name(&situations);
-                return Found {
+                return Ok(Found {
                     resource_type: resource_type.clone(),
                     scope,
                     rulings,
                     note,
-                };
+                });
             }
         }
         let mut untested = self.ask.untested.iter();
         let untested = untested.find(|(name, _)| *name == self.role.name);
         let named = untested.map(|(_, resource_type)| resource_type.clone());
-        Found {
+        Ok(Found {
             resource_type: named
                 .or_else(|| self.ask.resources.first().cloned())
                 .unwrap_or_default(),
             scope: NEVER.to_owned(),
             rulings: Vec::new(),
             note: None,
-        }
+        })
     }
 
-    fn situations(&self, resource_type: &str, rulings: &mut Vec<String>) -> Vec<Situation> {
+    fn situations(
+        &self,
+        resource_type: &str,
+        rulings: &mut Vec<String>,
+    ) -> Result<Vec<Situation>, String> {
+        let policies = &self.snapshot.index;
+        let policies = policies.narrowed(&self.ask.action, resource_type)?;
         let mut situations = Vec::new();
         for principal in &self.role.principals {
             for resource in self.spec.world.of_type(resource_type) {
@@ -207,12 +228,16 @@ impl Cell<'_> {
                     let Some(request) = self.request(principal, resource.uid(), context) else {
                         continue;
                     };
-                    let permitted = self.permits(&request, rulings);
-                    situations.push(Situation { request, permitted });
+                    let permitted = self.permits(&policies, &request, rulings);
+                    situations.push(Situation {
+                        request,
+                        permitted,
+                        guarded: false,
+                    });
                 }
             }
         }
-        situations
+        Ok(situations)
     }
 
     fn request(&self, principal: &EntityUid, resource: &Uid, context: &Context) -> Option<Request> {
@@ -221,24 +246,15 @@ impl Cell<'_> {
         Request::new(principal.clone(), action, resource, context.clone(), None).ok()
     }
 
-    fn permits(&self, request: &Request, rulings: &mut Vec<String>) -> bool {
-        let verdict = self
-            .snapshot
-            .index
-            .authorize(request, self.spec.world.view());
-        if verdict.allows {
-            for id in &verdict.reasons {
-                let policy = self.snapshot.policies.set.policy(id);
-                let ruling = policy.and_then(|policy| policy.annotation("ruling"));
-                rulings.extend(
-                    ruling
-                        .into_iter()
-                        .flat_map(str::split_whitespace)
-                        .map(str::to_owned),
-                );
-            }
+    fn permits(&self, policies: &Narrowed, request: &Request, rulings: &mut Vec<String>) -> bool {
+        let permits = policies.permits(request, self.spec.world.view());
+        for id in permits.iter().flatten() {
+            let policy = self.snapshot.policies.set.policy(id);
+            let ruling = policy.and_then(|policy| policy.annotation("ruling"));
+            let words = ruling.into_iter().flat_map(str::split_whitespace);
+            rulings.extend(words.map(str::to_owned));
         }
-        verdict.allows
+        permits.is_some()
     }
 
     /// The first word that holds in exactly the permitted situations.
@@ -262,10 +278,8 @@ impl Cell<'_> {
         let Some(word) = self.spec.words.get(word) else {
             return false;
         };
-        let verdict = word
-            .index
-            .authorize(&situation.request, self.spec.world.view());
-        verdict.allows
+        let world = self.spec.world.view();
+        !situation.guarded && word.index.authorize(&situation.request, world).allows
     }
 
     /// The word that differs in the fewest situations, and some of them.
