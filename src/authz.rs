@@ -36,7 +36,7 @@ pub use canary::Rehearsal;
 pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
-pub use matrix::{Expected, Line, Matrix};
+pub use matrix::{Line, Matrix, Table};
 pub use nesting::EVALUATION_STACK_BYTES;
 pub use policies::Valid;
 pub use query::{Query, RawAction, RawEntity, RawQuery};

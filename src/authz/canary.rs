@@ -1,6 +1,7 @@
-//! Canaries: known queries with their answers, put to a snapshot before it is published.
+//! Canaries: what is known of the answers, held against a snapshot before it is published.
 //!
-//! A file of them is one of the Cedar CLI's `run-tests`: a JSON array of cases. As there, the
+//! There are two kinds: queries with their answers, and tables of the matrix's cells. A file of
+//! queries is one of the Cedar CLI's `run-tests`: a JSON array of cases. As there, the
 //! policies a case names must be among those that decide, and Cedar's plain rule on errors holds:
 //! a case counts them itself. A case without `entities` is asked of those that are stored.
 
@@ -14,8 +15,10 @@ use super::{
     inline::MAX_ANCESTORS, stored::StoredEntities, text,
 };
 
+mod cells;
 mod expected;
 
+pub(super) use cells::count as count_cells;
 use expected::Expected;
 
 /// How many cases all files may have together: a hundred times what ships, and more than anybody
@@ -50,13 +53,15 @@ const FORMAT: &str = "a file of canaries is a JSON array of {\"name\"?, \"reques
 
 const WAY_OUT: &str = "if the new answer is meant, change the canary in the same edit";
 
-/// What came of putting the canaries to a snapshot.
+/// What came of holding the canaries against a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// How many canaries were asked.
+    /// How many queries were asked.
     pub cases: usize,
-    /// One for each that is not answered as it says, or cannot be asked, until there are as many as
-    /// anybody reads; the others are not asked then.
+    /// How many cells of the table were compared.
+    pub cells: usize,
+    /// One for each that is not as it says, or cannot be asked, until there are as many as anybody
+    /// reads; the others are not asked then. What is in the way of a table only is a warning.
     pub findings: Vec<Finding>,
     /// Whoever was asked whether to go on said no before all were asked.
     pub cut: bool,
@@ -74,15 +79,14 @@ struct Case<'t> {
     start: (usize, usize),
 }
 
-/// Puts the cases of all files to the snapshot, one by one.
-pub(super) fn rehearse(
-    snapshot: &Snapshot,
-    files: &[SourceFile],
-    mut go_on: impl FnMut() -> bool,
-) -> Rehearsal {
-    let mut rehearsal = Rehearsal::default();
+/// Compares the cells, then puts the cases of all files to the snapshot, one by one.
+pub(super) fn rehearse(snapshot: &Snapshot, mut go_on: impl FnMut() -> bool) -> Rehearsal {
+    let mut rehearsal = cells::rehearse(snapshot, &mut go_on);
+    if rehearsal.cut {
+        return rehearsal;
+    }
     let mut room = MAX_CASES;
-    for file in files {
+    for file in &snapshot.canaries {
         if rehearsal.is_enough(file) {
             return rehearsal;
         }
@@ -123,7 +127,7 @@ impl Rehearsal {
 }
 
 /// How many cases the files have; those that would be refused have none.
-pub(super) fn count(files: &[SourceFile]) -> usize {
+pub(super) fn count_cases(files: &[SourceFile]) -> usize {
     files.iter().fold(0, |count, file| {
         let cases = cases(file, MAX_CASES - count);
         count + cases.map_or(0, |cases| cases.len())

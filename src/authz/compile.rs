@@ -67,8 +67,10 @@ pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapsh
         stored: data.stored,
         warnings: finding::kept(findings),
         spec: sources.spec.clone(),
-        canary_cases: canary::count(&sources.canaries),
+        canary_cases: canary::count_cases(&sources.canaries),
+        canary_cells: canary::count_cells(sources),
         canaries: sources.canaries.clone(),
+        tables: sources.tables.clone(),
         matrix: OnceLock::new(),
     })
 }

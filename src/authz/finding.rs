@@ -30,7 +30,7 @@ pub enum Kind {
     Entities,
     /// Most of the policies in force would be gone.
     Shrink,
-    /// A known query would be answered otherwise than it must be.
+    /// A known query would be answered, or a cell of the table would be, otherwise than it must.
     Canary,
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, Entities, EntityUid,
-    Policy, PolicyId, PolicySet, Request,
+    Policy, PolicyId, PolicySet, Request, ResourceConstraint,
 };
 
 use super::{
@@ -38,6 +38,13 @@ pub(super) struct Index {
     /// For actions that neither the schema nor a policy names.
     others: Arc<Relevant>,
     forbids: HashSet<PolicyId>,
+}
+
+/// The policies that can matter for one action on resources of one type.
+#[derive(Debug)]
+pub(super) struct Narrowed {
+    permits: Vec<PolicySet>,
+    forbids: Vec<PolicySet>,
 }
 
 /// What the relevant policies say, as Cedar would of the whole set.
@@ -113,31 +120,37 @@ impl Index {
 
     /// What Cedar's authorizer says of the policies that can matter.
     pub(super) fn authorize(&self, request: &Request, entities: &Entities) -> Verdict {
-        let mut verdict = Verdict {
-            allows: false,
-            reasons: Vec::new(),
-            errors: Vec::new(),
+        authorize(self.sets(request.action()), request, entities)
+    }
+
+    /// The policies that can matter for an action on resources of one type, for whoever asks about
+    /// many of them. Left out is exactly what Cedar itself would reject by the resource scope.
+    ///
+    /// # Errors
+    /// A policy that cannot be put into a set of its own; none is known.
+    pub(super) fn narrowed(
+        &self,
+        action: &EntityUid,
+        resource_type: &str,
+    ) -> Result<Narrowed, String> {
+        let may_match = |policy: &&Policy| match policy.resource_constraint() {
+            ResourceConstraint::Is(named) | ResourceConstraint::IsIn(named, _) => {
+                named.to_string() == resource_type
+            }
+            ResourceConstraint::Any | ResourceConstraint::Eq(_) | ResourceConstraint::In(_) => true,
         };
-        let mut forbidden = false;
-        for relevant in self.relevant(request.action()) {
-            let response = Authorizer::new().is_authorized(request, &relevant.set, entities);
-            let allows = response.decision() == Decision::Allow;
-            let mut reasons = response.diagnostics().reason().cloned().peekable();
-            let forbids = !allows && reasons.peek().is_some();
-            if forbids && !forbidden {
-                verdict.reasons.clear();
-            }
-            forbidden |= forbids;
-            if forbids == forbidden {
-                verdict.reasons.extend(reasons);
-            }
-            verdict.allows |= allows;
-            verdict
-                .errors
-                .extend(response.diagnostics().errors().cloned());
-        }
-        verdict.allows &= !forbidden;
-        verdict
+        let of = |effect: Effect| {
+            let chosen = |set: &PolicySet| {
+                let policies = set.policies().filter(|policy| policy.effect() == effect);
+                part(set, policies.filter(may_match))
+            };
+            let parts = self.sets(Some(action)).map(chosen);
+            parts.collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Narrowed {
+            permits: of(Effect::Permit)?,
+            forbids: of(Effect::Forbid)?,
+        })
     }
 
     /// Every uid in the texts of the policies that can matter.
@@ -175,6 +188,55 @@ impl Index {
     pub(super) fn is_forbid(&self, id: &PolicyId) -> bool {
         self.forbids.contains(id)
     }
+}
+
+impl Narrowed {
+    /// The permits that are satisfied, if Cedar's authorizer would allow. Only for the action and the
+    /// type it was made for. Most questions are permitted by nobody, and no forbid is asked then.
+    pub(super) fn permits(&self, request: &Request, entities: &Entities) -> Option<Vec<PolicyId>> {
+        let verdict = authorize(&self.permits, request, entities);
+        let allows = verdict.allows && !self.forbids(request, entities);
+        allows.then_some(verdict.reasons)
+    }
+
+    /// Whether a forbid is satisfied.
+    pub(super) fn forbids(&self, request: &Request, entities: &Entities) -> bool {
+        let verdict = authorize(&self.forbids, request, entities);
+        !verdict.reasons.is_empty()
+    }
+}
+
+/// What Cedar's authorizer says of sets that have no policy in common.
+fn authorize<'p>(
+    sets: impl IntoIterator<Item = &'p PolicySet>,
+    request: &Request,
+    entities: &Entities,
+) -> Verdict {
+    let mut verdict = Verdict {
+        allows: false,
+        reasons: Vec::new(),
+        errors: Vec::new(),
+    };
+    let mut forbidden = false;
+    for set in sets.into_iter().filter(|set| !set.is_empty()) {
+        let response = Authorizer::new().is_authorized(request, set, entities);
+        let allows = response.decision() == Decision::Allow;
+        let mut reasons = response.diagnostics().reason().cloned().peekable();
+        let forbids = !allows && reasons.peek().is_some();
+        if forbids && !forbidden {
+            verdict.reasons.clear();
+        }
+        forbidden |= forbids;
+        if forbids == forbidden {
+            verdict.reasons.extend(reasons);
+        }
+        verdict.allows |= allows;
+        verdict
+            .errors
+            .extend(response.diagnostics().errors().cloned());
+    }
+    verdict.allows &= !forbidden;
+    verdict
 }
 
 /// Each declared action's groups. Without a schema (`None`) only the store or the question knows.
@@ -216,34 +278,40 @@ impl Relevant {
         whole: &PolicySet,
         policies: impl Iterator<Item = &'p Policy>,
     ) -> Result<Self, String> {
-        let mut set = PolicySet::new();
         let mut literals: HashSet<Uid> = HashSet::new();
         let mut sight = 0;
-        for policy in policies {
+        let policies = policies.inspect(|policy| {
             sight = sight.max(engine::sight(policy));
-            literals.extend(
-                policy
-                    .entity_literals()
-                    .iter()
-                    .map(|uid| engine::uid(uid).clone()),
-            );
-            let template = policy.template_id().and_then(|id| whole.template(id));
-            let added = match (template, policy.template_links()) {
-                (Some(template), Some(slots)) => {
-                    if set.template(template.id()).is_none() {
-                        set.add_template(template.clone())
-                            .map_err(|e| text::chain(&e))?;
-                    }
-                    set.link(template.id().clone(), policy.id().clone(), slots)
-                }
-                _ => set.add(policy.clone()),
-            };
-            added.map_err(|error| text::chain(&error))?;
-        }
+            let named = policy.entity_literals();
+            literals.extend(named.iter().map(|uid| engine::uid(uid).clone()));
+        });
         Ok(Self {
-            set,
+            set: part(whole, policies)?,
             literals: literals.into_iter().collect(),
             sight,
         })
     }
+}
+
+/// Some policies of a set, with the templates they need.
+fn part<'p>(
+    whole: &PolicySet,
+    policies: impl Iterator<Item = &'p Policy>,
+) -> Result<PolicySet, String> {
+    let mut set = PolicySet::new();
+    for policy in policies {
+        let template = policy.template_id().and_then(|id| whole.template(id));
+        let added = match (template, policy.template_links()) {
+            (Some(template), Some(slots)) => {
+                if set.template(template.id()).is_none() {
+                    set.add_template(template.clone())
+                        .map_err(|e| text::chain(&e))?;
+                }
+                set.link(template.id().clone(), policy.id().clone(), slots)
+            }
+            _ => set.add(policy.clone()),
+        };
+        added.map_err(|error| text::chain(&error))?;
+    }
+    Ok(set)
 }

@@ -1,15 +1,21 @@
 //! The permission table, computed: each cell is named by the scope word that holds in exactly the
 //! situations the policies permit.
 
+use std::iter;
+
 use cedar_policy::{Context, EntityUid, Request};
 
 use super::{
     Finding, Kind, Rejection, Snapshot,
     engine::{self, Uid},
-    spec::{Ask, Spec},
+    index::Narrowed,
+    spec::{Ask, Role, Row, Spec},
 };
 
+mod expected;
 mod render;
+
+pub use expected::Table;
 
 /// How many situations an unnamed cell shows.
 const MAX_EXAMPLES: usize = 3;
@@ -25,6 +31,8 @@ const UNNAMED: &str = "?";
 pub struct Matrix {
     /// The columns.
     pub roles: Vec<String>,
+    /// The scope words that a cell can have.
+    pub words: Vec<String>,
     /// One line for each row, letter of CRUD and role, in the table's order.
     pub lines: Vec<Line>,
 }
@@ -54,110 +62,89 @@ pub struct Line {
     pub note: Option<String>,
 }
 
-/// What a table says of one cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// The row, as `T05`.
-    pub row_id: String,
-    /// `C`, `R`, `U` or `D`, where the row is split.
-    pub crud: String,
-    /// The column.
-    pub role: String,
-    /// The action.
-    pub cedar_action: String,
-    /// The type.
-    pub resource_type: String,
-    /// The scope word.
-    pub scope: String,
+/// What computing a matrix comes to: all that is wrong with the spec, or nothing without one.
+pub(super) type Computed = Result<Option<Matrix>, Rejection>;
+
+impl Snapshot {
+    /// The permission table, computed from the policies; `None` if the sources have no spec.
+    /// Computed when first asked for, which can take a second.
+    ///
+    /// # Errors
+    /// All that is wrong with the spec.
+    pub fn matrix(&self) -> Result<Option<&Matrix>, &Rejection> {
+        let compute = || Matrix::compute(self, || true).unwrap_or(Ok(None));
+        let computed = self.matrix.get_or_init(compute);
+        computed.as_ref().map(Option::as_ref)
+    }
+
+    /// The same, unless `go_on` says no before all cells are computed: `None` then.
+    pub(super) fn matrix_while(
+        &self,
+        go_on: impl FnMut() -> bool,
+    ) -> Option<Result<Option<&Matrix>, &Rejection>> {
+        if self.matrix.get().is_none() {
+            let computed = Matrix::compute(self, go_on)?;
+            self.matrix.get_or_init(|| computed);
+        }
+        Some(self.matrix())
+    }
 }
 
 impl Matrix {
-    /// Computes the matrix of a snapshot; `None` if it has no spec.
-    pub(super) fn compute(snapshot: &Snapshot) -> Result<Option<Self>, Rejection> {
+    /// Computes the matrix of a snapshot, unless `go_on` says no before a cell.
+    fn compute(snapshot: &Snapshot, mut go_on: impl FnMut() -> bool) -> Option<Computed> {
         if snapshot.spec.is_empty() {
-            return Ok(None);
+            return Some(Ok(None));
         }
         let Some(schema) = snapshot.schema() else {
             let finding = Finding::error(Kind::Validate, String::new(), "a matrix needs a schema");
-            return Err(finding.into());
+            return Some(Err(finding.into()));
         };
-        let spec = Spec::parse(&snapshot.spec, schema)?;
-        let mut lines = Vec::new();
-        for row in &spec.rows {
-            for ask in &row.asks {
-                for role in &spec.roles {
-                    let cell = Cell {
-                        snapshot,
-                        spec: &spec,
-                        ask,
-                        principals: &role.principals,
-                    };
-                    let found = cell.find(&role.name);
-                    lines.push(Line {
-                        row_id: row.id.clone(),
-                        section: row.section.clone(),
-                        row_label: row.label.clone(),
-                        role: role.name.clone(),
-                        crud: ask.crud.clone(),
-                        cedar_action: ask.action_name.clone(),
-                        resource_type: found.resource_type,
-                        scope: found.scope,
-                        rulings: found.rulings,
-                        note: found.note,
-                    });
-                }
+        let spec = match Spec::parse(&snapshot.spec, schema) {
+            Ok(spec) => spec,
+            Err(rejection) => return Some(Err(rejection)),
+        };
+        let lines = cells(snapshot, &spec).map(|cell| go_on().then(|| cell.line()));
+        let lines: Vec<_> = lines.collect::<Option<_>>()?;
+        let lines = match lines.into_iter().collect() {
+            Ok(lines) => lines,
+            Err(message) => {
+                let finding = Finding::error(Kind::Validate, String::new(), message);
+                return Some(Err(finding.into()));
             }
-        }
-        let roles = spec.roles.into_iter().map(|role| role.name).collect();
-        Ok(Some(Self { roles, lines }))
+        };
+        let words = spec.words.into_iter().map(|word| word.name);
+        let words = words.filter(|word| word != NEVER);
+        Some(Ok(Some(Self {
+            roles: spec.roles.into_iter().map(|role| role.name).collect(),
+            words: iter::once(NEVER.to_owned()).chain(words).collect(),
+            lines,
+        })))
     }
+}
 
-    /// Where the policies and a table differ, a sentence each; empty if they agree.
-    pub fn differences(&self, expected: &[Expected]) -> Vec<String> {
-        let key = |row_id: &str, crud: &str, role: &str| format!("{row_id} {crud} {role}");
-        let mut differences = Vec::new();
-        for line in &self.lines {
-            let cell = key(&line.row_id, &line.crud, &line.role);
-            let same = |e: &&Expected| key(&e.row_id, &e.crud, &e.role) == cell;
-            let Some(table) = expected.iter().find(same) else {
-                differences.push(format!("{cell}: not in the table"));
-                continue;
-            };
-            let says = (&line.cedar_action, &line.resource_type, &line.scope);
-            if says != (&table.cedar_action, &table.resource_type, &table.scope) {
-                let note = line.note.as_ref();
-                differences.push(format!(
-                    "{cell}: the policies say `{} {} {}`, the table says `{} {} {}`{}",
-                    says.0,
-                    says.1,
-                    says.2,
-                    table.cedar_action,
-                    table.resource_type,
-                    table.scope,
-                    note.map_or(String::new(), |note| format!(" ({note})")),
-                ));
-            }
-        }
-        for table in expected {
-            let cell = key(&table.row_id, &table.crud, &table.role);
-            if self
-                .lines
-                .iter()
-                .all(|l| key(&l.row_id, &l.crud, &l.role) != cell)
-            {
-                differences.push(format!("{cell}: not among the policies' rows"));
-            }
-        }
-        differences
-    }
+/// Every cell, in the table's order.
+fn cells<'s>(snapshot: &'s Snapshot, spec: &'s Spec) -> impl Iterator<Item = Cell<'s>> {
+    let asks = |row: &'s Row| row.asks.iter().map(move |ask| (row, ask));
+    let cell = move |((row, ask), role)| Cell {
+        snapshot,
+        spec,
+        row,
+        ask,
+        role,
+    };
+    let asks = spec.rows.iter().flat_map(asks);
+    asks.flat_map(|asked| spec.roles.iter().map(move |role| (asked, role)))
+        .map(cell)
 }
 
 /// One cell while it is computed.
 struct Cell<'s> {
     snapshot: &'s Snapshot,
     spec: &'s Spec,
+    row: &'s Row,
     ask: &'s Ask,
-    principals: &'s [EntityUid],
+    role: &'s Role,
 }
 
 struct Found {
@@ -171,52 +158,86 @@ struct Found {
 struct Situation {
     request: Request,
     permitted: bool,
+    /// Whether a guard forbids, so that no word holds; known once words are asked.
+    guarded: bool,
 }
 
 impl Cell<'_> {
+    fn line(&self) -> Result<Line, String> {
+        let found = self.find()?;
+        Ok(Line {
+            row_id: self.row.id.clone(),
+            section: self.row.section.clone(),
+            row_label: self.row.label.clone(),
+            role: self.role.name.clone(),
+            crud: self.ask.crud.clone(),
+            cedar_action: self.ask.action_name.clone(),
+            resource_type: found.resource_type,
+            scope: found.scope,
+            rulings: found.rulings,
+            note: found.note,
+        })
+    }
+
     /// The widest type with a permit, and the word for it there.
-    fn find(&self, role: &str) -> Found {
+    fn find(&self) -> Result<Found, String> {
         for resource_type in &self.ask.resources {
             let mut rulings = Vec::new();
-            let situations = self.situations(resource_type, &mut rulings);
+            let mut situations = self.situations(resource_type, &mut rulings)?;
             if situations.iter().any(|situation| situation.permitted) {
+                let guards = self.spec.guards.narrowed(&self.ask.action, resource_type)?;
+                for situation in &mut situations {
+                    let world = self.spec.world.view();
+                    situation.guarded = guards.forbids(&situation.request, world);
+                }
                 rulings.sort();
                 rulings.dedup();
                 let (scope, note) = self.name(&situations);
-                return Found {
+                return Ok(Found {
                     resource_type: resource_type.clone(),
                     scope,
                     rulings,
                     note,
-                };
+                });
             }
         }
-        let untested = self.ask.untested.iter().find(|(name, _)| name == role);
+        let mut untested = self.ask.untested.iter();
+        let untested = untested.find(|(name, _)| *name == self.role.name);
         let named = untested.map(|(_, resource_type)| resource_type.clone());
-        Found {
+        Ok(Found {
             resource_type: named
                 .or_else(|| self.ask.resources.first().cloned())
                 .unwrap_or_default(),
             scope: NEVER.to_owned(),
             rulings: Vec::new(),
             note: None,
-        }
+        })
     }
 
-    fn situations(&self, resource_type: &str, rulings: &mut Vec<String>) -> Vec<Situation> {
+    fn situations(
+        &self,
+        resource_type: &str,
+        rulings: &mut Vec<String>,
+    ) -> Result<Vec<Situation>, String> {
+        let policies = &self.snapshot.index;
+        let policies = policies.narrowed(&self.ask.action, resource_type)?;
         let mut situations = Vec::new();
-        for principal in self.principals {
+        for principal in &self.role.principals {
             for resource in self.spec.world.of_type(resource_type) {
                 for context in &self.ask.contexts {
                     let Some(request) = self.request(principal, resource.uid(), context) else {
                         continue;
                     };
-                    let permitted = self.permits(&request, rulings);
-                    situations.push(Situation { request, permitted });
+                    let permitted = self.permits(&policies, &request, rulings);
+                    situations.push(Situation {
+                        request,
+                        permitted,
+                        guarded: false,
+                    });
                 }
             }
         }
-        situations
+        Ok(situations)
     }
 
     fn request(&self, principal: &EntityUid, resource: &Uid, context: &Context) -> Option<Request> {
@@ -225,24 +246,15 @@ impl Cell<'_> {
         Request::new(principal.clone(), action, resource, context.clone(), None).ok()
     }
 
-    fn permits(&self, request: &Request, rulings: &mut Vec<String>) -> bool {
-        let verdict = self
-            .snapshot
-            .index
-            .authorize(request, self.spec.world.view());
-        if verdict.allows {
-            for id in &verdict.reasons {
-                let policy = self.snapshot.policies.set.policy(id);
-                let ruling = policy.and_then(|policy| policy.annotation("ruling"));
-                rulings.extend(
-                    ruling
-                        .into_iter()
-                        .flat_map(str::split_whitespace)
-                        .map(str::to_owned),
-                );
-            }
+    fn permits(&self, policies: &Narrowed, request: &Request, rulings: &mut Vec<String>) -> bool {
+        let permits = policies.permits(request, self.spec.world.view());
+        for id in permits.iter().flatten() {
+            let policy = self.snapshot.policies.set.policy(id);
+            let ruling = policy.and_then(|policy| policy.annotation("ruling"));
+            let words = ruling.into_iter().flat_map(str::split_whitespace);
+            rulings.extend(words.map(str::to_owned));
         }
-        verdict.allows
+        permits.is_some()
     }
 
     /// The first word that holds in exactly the permitted situations.
@@ -266,10 +278,8 @@ impl Cell<'_> {
         let Some(word) = self.spec.words.get(word) else {
             return false;
         };
-        let verdict = word
-            .index
-            .authorize(&situation.request, self.spec.world.view());
-        verdict.allows
+        let world = self.spec.world.view();
+        !situation.guarded && word.index.authorize(&situation.request, world).allows
     }
 
     /// The word that differs in the fewest situations, and some of them.

@@ -8,13 +8,14 @@ use std::{
 use cedar_policy::{AuthorizationError, Entities, EntityUid};
 
 use super::{
-    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, Matrix, OnPolicyError, Outcome,
+    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, OnPolicyError, Outcome,
     PolicyError, Query, RawQuery, RawSearch, Rehearsal, Rejection, Revision, Search, SourceFile,
     Sources, canary, compile,
     conditions::Conditions,
     engine::{self, Uid},
     finding,
     index::{Index, Verdict},
+    matrix::Computed,
     policies::{self, Policies, Valid},
     query,
     schema::{self, SchemaModel},
@@ -32,8 +33,10 @@ pub struct Counts {
     pub entities: usize,
     /// Actions the schema declares (groups included).
     pub schema_actions: usize,
-    /// Canaries that can be asked.
+    /// Canaries that can be asked: queries, and cells of the table.
     pub canaries: usize,
+    /// How many of them are cells.
+    pub cells: usize,
 }
 
 /// One policy in force, for metrics and the admin pages.
@@ -66,11 +69,15 @@ pub struct Snapshot {
     pub(super) warnings: Vec<Finding>,
     /// What rows, columns and scope words mean: read when the matrix is asked for.
     pub(super) spec: Vec<SourceFile>,
-    pub(super) matrix: OnceLock<Result<Option<Matrix>, Rejection>>,
+    pub(super) matrix: OnceLock<Computed>,
     /// Known queries with their answers: read when they are put to the policies.
     pub(super) canaries: Vec<SourceFile>,
     /// How many queries they are.
     pub(super) canary_cases: usize,
+    /// What the cells of the matrix must be: read with them.
+    pub(super) tables: Vec<SourceFile>,
+    /// How many cells they say.
+    pub(super) canary_cells: usize,
 }
 
 impl Snapshot {
@@ -106,7 +113,8 @@ impl Snapshot {
             policies: self.policies.infos.len(),
             entities: self.stored.len(),
             schema_actions: self.action_labels.len(),
-            canaries: self.canary_cases,
+            canaries: self.canary_cases + self.canary_cells,
+            cells: self.canary_cells,
         }
     }
 
@@ -124,10 +132,10 @@ impl Snapshot {
         self
     }
 
-    /// Puts the known queries that came with the sources to the policies. `go_on` is asked before
-    /// each; once it says no, the others are not asked.
+    /// Compares the matrix with the table that came with the sources, and puts the known queries to
+    /// the policies. `go_on` is asked before each cell and query; once it says no, that is the end.
     pub fn rehearse(&self, go_on: impl FnMut() -> bool) -> Rehearsal {
-        canary::rehearse(self, &self.canaries, go_on)
+        canary::rehearse(self, go_on)
     }
 
     /// Every policy in force, in reading order.
@@ -174,16 +182,6 @@ impl Snapshot {
         entities: &CedarEntities,
     ) -> Result<Query, BadQuery> {
         raw.parse(self, entities)
-    }
-
-    /// The permission table, computed from the policies; `None` if the sources have no spec.
-    /// Computed when first asked for, which can take a second.
-    ///
-    /// # Errors
-    /// All that is wrong with the spec.
-    pub fn matrix(&self) -> Result<Option<&Matrix>, &Rejection> {
-        let matrix = self.matrix.get_or_init(|| Matrix::compute(self));
-        matrix.as_ref().map(Option::as_ref)
     }
 
     /// Decides. The query must have been parsed by this snapshot.

@@ -37,6 +37,9 @@ pub struct Sources {
     pub spec: Vec<SourceFile>,
     /// Known queries with their answers (`tests/*.json` beside the policies).
     pub canaries: Vec<SourceFile>,
+    /// What the cells of the matrix must be (`tests/*.csv` beside the policies), in reading order: a
+    /// later file counts.
+    pub tables: Vec<SourceFile>,
     /// Skip strict validation of the policies against the schema.
     pub skip_validation: bool,
 }
@@ -55,6 +58,7 @@ impl Sources {
             &self.entities,
             &self.spec,
             &self.canaries,
+            &self.tables,
         ] {
             digest.update((files.len() as u64).to_be_bytes());
             for file in files {
@@ -78,6 +82,7 @@ impl Sources {
             .chain(&self.entities)
             .chain(&self.spec)
             .chain(&self.canaries)
+            .chain(&self.tables)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cedar_policy::{Context, EntityUid, PolicySet};
+use cedar_policy::{Context, EntityUid, Policy, PolicySet};
 
 use super::{
     Finding, Json, Kind, Rejection, SourceFile, Sources,
@@ -26,6 +26,8 @@ pub(super) struct Spec {
     pub(super) rows: Vec<Row>,
     /// In reading order, which is the order of precedence.
     pub(super) words: Vec<Word>,
+    /// What every word presupposes: asked once for each situation, not with each word.
+    pub(super) guards: Index,
     /// Every entity of a row's type is one of its situations.
     pub(super) world: StoredEntities,
 }
@@ -56,7 +58,7 @@ pub(super) struct Ask {
     pub(super) untested: Vec<(String, String)>,
 }
 
-/// A scope word: its permits and every guard.
+/// A scope word: what it permits where no guard forbids.
 pub(super) struct Word {
     pub(super) name: String,
     pub(super) index: Index,
@@ -77,12 +79,20 @@ impl Spec {
         let definitions = Policies::parse(&sources, &mut findings);
         definitions.validate(&sources, schema, None, &mut findings);
         let words = words(&definitions, schema, &mut findings);
+        let guards = annotated(&definitions, schema, |policy| {
+            policy.annotation("guard").is_some()
+        });
+        let guards = guards.unwrap_or_else(|finding| {
+            findings.push(finding);
+            Index::default()
+        });
         let worlds = of_kind(".json");
         let (world, _) = StoredEntities::parse(&worlds, Some(schema), &mut findings);
         let mut spec = Self {
             roles: Vec::new(),
             rows: Vec::new(),
             words,
+            guards,
             world,
         };
         for file in of_kind(".toml") {
@@ -118,7 +128,7 @@ impl Spec {
     }
 }
 
-/// The words in the order of their first permit, each with all guards.
+/// The words in the order of their first permit.
 fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Finding>) -> Vec<Word> {
     let annotation = |info: &super::PolicyInfo, key: &str| {
         let found = info.annotations.iter().find(|(name, _)| name == key);
@@ -131,6 +141,10 @@ fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Findin
         }
         match (annotation(info, "scope"), annotation(info, "guard")) {
             (Some(word), None) if !names.contains(&word) => names.push(word),
+            (None, Some(_)) if info.effect != "forbid" => {
+                let message = format!("`{}` is a guard that forbids nothing", info.id);
+                findings.push(Finding::error(Kind::Validate, &info.file, message));
+            }
             (Some(_), None) | (None, Some(_)) => {}
             (None, None) | (Some(_), Some(_)) => {
                 let message = format!("`{}` is neither `@scope` nor `@guard`", info.id);
@@ -140,21 +154,27 @@ fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Findin
     }
     let mut words = Vec::new();
     for name in names {
-        let belongs = |policy: &&cedar_policy::Policy| {
-            policy.annotation("guard").is_some() || policy.annotation("scope") == Some(&name)
-        };
-        let policies = definitions.set.policies().filter(belongs).cloned();
-        let index = PolicySet::from_policies(policies)
-            .map_err(|error| text::chain(&error))
-            .and_then(|set| Index::new(&set, Some(schema)));
-        match index {
+        let belongs = |policy: &Policy| policy.annotation("scope") == Some(&name);
+        match annotated(definitions, schema, belongs) {
             Ok(index) => words.push(Word { name, index }),
-            Err(message) => {
-                findings.push(Finding::error(Kind::Validate, String::new(), message));
-            }
+            Err(finding) => findings.push(finding),
         }
     }
     words
+}
+
+/// The definitions of one kind, ready to be asked.
+fn annotated(
+    definitions: &Policies,
+    schema: &SchemaModel,
+    belongs: impl Fn(&Policy) -> bool,
+) -> Result<Index, Finding> {
+    let policies = definitions.set.policies();
+    let policies = policies.filter(|policy| belongs(policy)).cloned();
+    PolicySet::from_policies(policies)
+        .map_err(|error| text::chain(&error))
+        .and_then(|set| Index::new(&set, Some(schema)))
+        .map_err(|message| Finding::error(Kind::Validate, String::new(), message))
 }
 
 fn role(section: &Section<'_>) -> Result<Role, Finding> {

@@ -59,12 +59,15 @@ fn with_spec(snapshot: Snapshot) -> Result<Snapshot, Failure> {
     }
 }
 
-/// The snapshot, if it answers the canaries as they say, with their number.
+/// The snapshot, if the canaries hold, with their number.
 fn tried(snapshot: Snapshot) -> Result<(Snapshot, usize), Failure> {
     let rehearsal = rehearse(&snapshot);
-    match Rejection::of(rehearsal.findings) {
+    match Rejection::of(rehearsal.findings.clone()) {
         Some(rejection) => Err(rejection.into()),
-        None => Ok((snapshot, rehearsal.cases)),
+        None => {
+            let canaries = rehearsal.cases + rehearsal.cells;
+            Ok((snapshot.with_warnings(rehearsal.findings), canaries))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    authz::{self, Expected, Snapshot},
+    authz::{self, Snapshot, Table},
     config::SourceArgs,
 };
 
@@ -38,12 +38,12 @@ enum Format {
 
 impl Matrix {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let table = self.against.as_deref().map(oracle::read).transpose()?;
+        let file = self.against.as_deref().map(oracle::read).transpose()?;
         let choice = self.sources.clone().resolve()?;
         let edition = choice.edition.unwrap_or_else(|| "enterprise".to_owned());
         let snapshot = load(self.sources)?;
-        match table {
-            Some(lines) => compare(&snapshot, &oracle::of_edition(lines, &edition)?),
+        match &file {
+            Some(file) => compare(&snapshot, &oracle::of_edition(file, &edition)?),
             None => write(&snapshot, self.format),
         }
     }
@@ -70,13 +70,14 @@ fn write(snapshot: &Snapshot, format: Format) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn compare(snapshot: &Snapshot, expected: &[Expected]) -> Result<Exit, Failure> {
-    let differences = matrix(snapshot)?.differences(expected);
+fn compare(snapshot: &Snapshot, table: &Table<'_>) -> Result<Exit, Failure> {
+    let differences = matrix(snapshot)?.differences(table);
     if differences.is_empty() {
-        let count = expected.len();
+        let count = table.len();
         print(format_args!("{count} lines of the table, no difference"))?;
         return Ok(Exit::Ok);
     }
-    print(differences.join("\n"))?;
+    let told: Vec<_> = differences.iter().map(|it| it.message.as_str()).collect();
+    print(told.join("\n"))?;
     Ok(Exit::Difference)
 }

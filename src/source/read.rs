@@ -84,6 +84,7 @@ fn put(sources: &mut Sources, role: Role, file: SourceFile) {
         Role::Policies => sources.policies.push(file),
         Role::Schema => sources.schema = Some(file),
         Role::Spec => sources.spec.push(file),
+        Role::Tables => sources.tables.push(file),
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) enum Role {
     Policies,
     Schema,
     Spec,
+    Tables,
 }
 
 /// A file that is to be read.
@@ -107,21 +108,30 @@ impl Role {
             | Self::Links
             | Self::Policies
             | Self::Schema
-            | Self::Spec => MAX_FILE_BYTES,
+            | Self::Spec
+            | Self::Tables => MAX_FILE_BYTES,
         }
     }
 
     /// What a file is read as if it was found in, or named as, one of this role.
     fn of_file(self, path: &Path) -> Self {
-        let is_links = self == Self::Policies && path.file_name().is_some_and(|n| n == LINKS);
-        if is_links { Self::Links } else { self }
+        let is_links = path.file_name().is_some_and(|name| name == LINKS);
+        let is_table = path.extension().is_some_and(|it| it == TABLE);
+        if self == Self::Policies && is_links {
+            Self::Links
+        } else if self == Self::Canaries && is_table {
+            Self::Tables
+        } else {
+            self
+        }
     }
 
     /// Whether a file of this name in a folder is read.
     fn wants(self, name: &Path) -> bool {
         let extension = name.extension().unwrap_or_default();
         match self {
-            Self::Canaries | Self::Entities => extension == "json",
+            Self::Canaries | Self::Tables => extension == "json" || extension == TABLE,
+            Self::Entities => extension == "json",
             Self::Links | Self::Policies => extension == "cedar" || name.as_os_str() == LINKS,
             Self::Spec => ["cedar", "json", "toml"].iter().any(|it| extension == *it),
             Self::Conditions | Self::Schema => false,
@@ -134,6 +144,9 @@ impl Role {
 }
 
 const LINKS: &str = "links.json";
+
+/// What the name of a table ends in, among canaries.
+const TABLE: &str = "csv";
 
 impl Scan {
     /// Looks at everything a specification names.
@@ -190,7 +203,8 @@ impl Scan {
                         | Role::Links
                         | Role::Policies
                         | Role::Schema
-                        | Role::Spec => self.bytes += file.stamp.len,
+                        | Role::Spec
+                        | Role::Tables => self.bytes += file.stamp.len,
                     }
                     self.files.push(file);
                 }

@@ -24,3 +24,5 @@ mod sources;
 mod stack;
 #[cfg(test)]
 mod stored_data;
+#[cfg(test)]
+mod tables;

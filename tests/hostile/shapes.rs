@@ -260,3 +260,23 @@ pub(crate) fn canaries() -> Vec<Item> {
         of("canaries: a chain of 990", with(&chain(990)), Refused("more than 100000 ancestors")),
     ]
 }
+
+#[rustfmt::skip]
+pub(crate) fn tables() -> Vec<Item> {
+    let of = |name, text: String, becomes| item(name, "p/tests/hostile.csv", text, becomes);
+    const HEAD: &str = "row_id,role,crud,cedar_action,resource_type,scope\n";
+    const LONG: Becomes = Refused("more than 4194304 bytes");
+    const MANY: Becomes = Refused("more than 10000 lines");
+    const REST: Becomes = Refused("the rest was not looked at");
+    vec![
+        of("tables: 16 MB of columns", ",".repeat(16_000_000), LONG),
+        of("tables: 4 MB of columns", ",".repeat(4_000_000), Refused("no column `row_id`")),
+        of("tables: 4 MB of one column", "row_id,".repeat(500_000), Refused("two columns are called")),
+        of("tables: a line of 4 MB of fields", format!("{HEAD}{}", ",".repeat(4_000_000)), Refused("fields where the header has 6")),
+        of("tables: a field without end", format!("{HEAD}\"{}", "a,\n".repeat(1_000_000)), Refused("1 fields where")),
+        of("tables: 4 MB of empty lines", format!("{HEAD}{}a", "\r\n".repeat(2_000_000)), Refused("1 fields where")),
+        of("tables: a million short lines", format!("{HEAD}{}", "a\n".repeat(1_000_000)), MANY),
+        of("tables: 10,000 short lines behind 4 MB", format!("{HEAD}{}{}", "\n".repeat(4_000_000), "a\n".repeat(10_000)), REST),
+        of("tables: one cell 10,000 times", format!("{HEAD}{}", "a,b,c,d,e,f\n".repeat(10_000)), REST),
+    ]
+}

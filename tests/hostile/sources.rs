@@ -45,6 +45,13 @@ fn canaries_are_refused() {
     as_edits(&items);
 }
 
+#[test]
+fn tables_are_refused() {
+    let items = shapes::tables();
+    at_first_load(&items);
+    as_edits(&items);
+}
+
 /// Each in a house of its own: exits with 3 and a finding that says the limit, or serves.
 fn at_first_load(items: &[Item]) {
     for item in items {

@@ -1,5 +1,5 @@
-//! The canaries that ship: they hold in every edition whatever is stored, each can fail, and they
-//! are what the Cedar CLI would run.
+//! The queries that ship as canaries: they hold in every edition whatever is stored, each can fail,
+//! and they are what the Cedar CLI would run.
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, PolicySet, Request, Schema};
 use palisade::authz::{Snapshot, SourceFile, Sources};

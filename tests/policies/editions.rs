@@ -46,14 +46,24 @@ impl Edition {
 
     /// Its policy files, in reading order.
     pub(crate) fn policies(self) -> Vec<SourceFile> {
+        let folders = self.folders();
+        let files = folders.iter().flat_map(|folder| files(folder, ".cedar"));
+        files.collect()
+    }
+
+    /// The tables beside its policies, in reading order.
+    pub(crate) fn tables(self) -> Vec<SourceFile> {
+        let folders = self.folders();
+        let tests = folders.iter().map(|folder| format!("{folder}/tests"));
+        tests.flat_map(|folder| files(&folder, ".csv")).collect()
+    }
+
+    fn folders(self) -> Vec<String> {
         let mut folders = strings(&self.manifest()["policies"]);
         if self == Self::ByProse {
             folders.push("policies/overlays/organization-page-by-prose".to_owned());
         }
         folders
-            .iter()
-            .flat_map(|folder| policy_files(folder))
-            .collect()
     }
 
     /// Schema and policies, without data.
@@ -65,7 +75,7 @@ impl Edition {
         }
     }
 
-    /// The same with the data, conditions and spec the edition ships with.
+    /// The same with the data, conditions, spec and tables the edition ships with.
     pub(crate) fn shipped(self) -> Sources {
         let manifest = self.manifest();
         let listed = |key: &str| -> Vec<SourceFile> {
@@ -76,6 +86,7 @@ impl Edition {
             conditions: Some(source(manifest["conditions"].as_str().unwrap())),
             entities: listed("entities"),
             spec: listed("spec"),
+            tables: self.tables(),
             ..self.sources()
         }
     }
@@ -127,11 +138,12 @@ pub(crate) fn golden(name: &str, actual: &str) {
     );
 }
 
-fn policy_files(folder: &str) -> Vec<SourceFile> {
+/// The files of a folder whose names end so, in reading order.
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<SourceFile> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".cedar"))
+        .filter(|name| name.ends_with(ending))
         .collect();
     names.sort();
     names

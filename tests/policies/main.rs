@@ -31,6 +31,8 @@ mod question;
 #[cfg(test)]
 mod searches;
 #[cfg(test)]
+mod shipped_tables;
+#[cfg(test)]
 mod situations;
 #[cfg(test)]
 mod tables;

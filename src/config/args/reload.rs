@@ -19,8 +19,8 @@ pub struct ReloadArgs {
     /// What to do with an edit after which less than half of the policies would be left [default: enforce]
     #[arg(long, env = "PALISADE_SHRINK", value_enum, value_name = "GATE")]
     pub shrink: Option<GateRule>,
-    /// What to do with policies that answer a query in `tests/*.json` beside them otherwise than it says
-    /// [default: enforce]
+    /// What to do with policies that answer a query in `tests/*.json` beside them, or decide a cell of
+    /// `tests/*.csv`, otherwise than it says [default: enforce]
     #[arg(long, env = "PALISADE_CANARY", value_enum, value_name = "GATE")]
     pub canary: Option<GateRule>,
     /// Keep this many snapshots that were in force, and let callers of the admin listener pin one of them

@@ -10,6 +10,7 @@ use super::*;
 
 mod gates;
 mod house;
+mod table;
 
 use house::{House, POLICY, eventually, rules};
 

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::authz::{Rejection, Sources};
+use crate::authz::{Rejection, SourceFile, Sources};
 
 use super::*;
 
@@ -115,23 +115,33 @@ fn what_stands_beside_policies_is_never_in_force() {
 }
 
 #[test]
-fn canaries_are_the_json_files_of_the_folder_tests_and_of_no_other() {
+fn canaries_and_tables_are_files_of_the_folder_tests_and_of_no_other() {
     let root = folder();
-    for name in [
-        "tests/b.json",
-        "tests/a.json",
-        "tests/data/c.json",
-        "d.json",
-        "team/tests/e.json",
-    ] {
-        write(&root, &format!("policies/{name}"), "[]");
+    for folder in ["tests", "tests/data", ".", "team/tests"] {
+        for name in ["b.json", "a.json", "d.csv", "c.csv", "e.txt"] {
+            write(&root, &format!("policies/{folder}/{name}"), "[]");
+        }
     }
     let sources = read(&root).unwrap();
-    let canaries = sources.canaries.iter().map(|file| file.name.as_str());
-    let canaries: Vec<_> = canaries.collect();
+    let name = |file: &SourceFile| file.name.clone();
+    let named = |files: &[SourceFile]| files.iter().map(name).collect::<Vec<_>>();
+    let canaries = named(&sources.canaries);
     assert_eq!(canaries, ["policies/tests/a.json", "policies/tests/b.json"]);
+    let tables = named(&sources.tables);
+    assert_eq!(tables, ["policies/tests/c.csv", "policies/tests/d.csv"]);
     // They are read like all else, and nothing else is.
-    assert_eq!(names(&sources), canaries);
+    assert_eq!(names(&sources), [canaries, tables].concat());
+}
+
+#[test]
+fn tables_are_read_in_the_order_of_the_folders() {
+    let root = folder();
+    for folder in ["b", "a"] {
+        write(&root, &format!("policies/{folder}/tests/t.csv"), "");
+    }
+    let sources = spec(&root, &["policies/b", "policies/a"]).read().unwrap();
+    let [b, a] = ["policies/b/tests/t.csv", "policies/a/tests/t.csv"];
+    assert_eq!(names(&sources), [b, a]);
 }
 
 #[test]

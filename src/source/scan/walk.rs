@@ -13,7 +13,7 @@ use super::{Found, MAX_DEPTH, MAX_NAMES, Role, Scan, Stamp};
 /// Folders that stand beside policies and hold Cedar that must never be in force.
 const BESIDE: [&str; 2] = ["invariants", "spec"];
 
-/// The folder beside policies that holds canaries, and nothing that is ever in force.
+/// The folder beside policies that holds canaries and tables, and nothing that is ever in force.
 const TESTS: &str = "tests";
 
 /// The walk below one named path.

@@ -42,7 +42,7 @@ fn less_than_half_of_the_policies_is_refused_and_the_last_good_stays() {
         panic!("{:?}", attempt.findings)
     };
     assert_eq!(finding.message, "3 of 4 policies would be gone");
-    assert!(finding.help.as_ref().unwrap().contains("`--shrink=off`"));
+    assert!(finding.help.as_ref().unwrap().contains("`--shrink=warn`"));
     // In steps that leave half it goes through.
     for names in [&["ann", "bob"][..], &["ann"]] {
         house.write("a.cedar", &permits(names));
@@ -189,8 +189,12 @@ fn canaries_that_vanish_are_refused_or_told_as_the_gate_says() {
             let [finding] = attempt.findings.as_slice() else {
                 panic!("{:?}", attempt.findings)
             };
-            assert_eq!(finding.message, "1 of 1 canaries would be gone");
-            assert!(finding.help.as_ref().unwrap().contains("`--canary=off`"));
+            assert_eq!(
+                finding.message,
+                "1 of 1 canaries in `tests/*.json` would be gone"
+            );
+            let help = finding.help.as_ref().unwrap();
+            assert_eq!(help.contains("`--canary=warn` takes it"), refused, "{help}");
         }
     }
 }

@@ -31,6 +31,13 @@ pub(super) struct House {
 
 impl House {
     pub(super) fn new(poll_interval: Duration) -> (Self, Reloader) {
+        let (house, reloader) = Self::beside(SourceSpec::default(), poll_interval);
+        house.write("a.cedar", POLICY);
+        (house, reloader)
+    }
+
+    /// A reloader on an empty folder of policies, with what stands elsewhere.
+    pub(super) fn beside(elsewhere: SourceSpec, poll_interval: Duration) -> (Self, Reloader) {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("policies")).unwrap();
         let (publisher, reader) = store::store();
@@ -38,7 +45,7 @@ impl House {
         let spec = SourceSpec {
             root: folder.path().to_owned(),
             policies: vec!["policies".into()],
-            ..SourceSpec::default()
+            ..elsewhere
         };
         let reloader = Reloader::new(
             spec,
@@ -53,7 +60,6 @@ impl House {
             metrics,
             status,
         };
-        house.write("a.cedar", POLICY);
         (house, reloader)
     }
 
