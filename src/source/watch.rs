@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::SyncSender,
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,10 @@ use super::interest::Interest;
 /// How long we poll before we try to watch again: soon enough to recover unattended, rare enough
 /// that a machine out of inotify watches is not asked all the time.
 const RETRY: Duration = Duration::from_secs(30);
+
+/// How long a watcher waits that goes on failing although it was told to end: it reads again at
+/// once, for ever, and would take a core and all our hints.
+const RESPITE: Duration = Duration::from_millis(100);
 
 /// Watches what the last scan was interested in, or says that it cannot.
 #[derive(Debug)]
@@ -197,8 +202,10 @@ impl Handler {
                 }
             }
             Err(_) => {
+                if self.dead.swap(true, Ordering::AcqRel) {
+                    return thread::sleep(RESPITE);
+                }
                 self.metrics.watch_event("error");
-                self.dead.store(true, Ordering::Release);
                 self.hint();
             }
         }
@@ -245,6 +252,15 @@ mod tests {
         (watcher, heard, metrics, status)
     }
 
+    fn handler(watcher: &Watcher) -> Handler {
+        Handler {
+            hints: watcher.hints.clone(),
+            metrics: Arc::clone(&watcher.metrics),
+            interest: Arc::default(),
+            dead: Arc::clone(&watcher.live.as_ref().unwrap().dead),
+        }
+    }
+
     #[test]
     fn a_write_hints_and_a_read_does_not() {
         let folder = tempfile::tempdir().unwrap();
@@ -268,17 +284,24 @@ mod tests {
         let (mut watcher, heard, metrics, status) = watcher();
         watcher.arm(&Interest::default());
         assert!(metrics.render().unwrap().contains("palisade_watcher_up 1"));
-        let handler = Handler {
-            hints: watcher.hints.clone(),
-            metrics: Arc::clone(&metrics),
-            interest: Arc::default(),
-            dead: Arc::clone(&watcher.live.as_ref().unwrap().dead),
-        };
-        drop(handler);
+        drop(handler(&watcher));
         heard.recv_timeout(Duration::from_secs(10)).unwrap();
         watcher.arm(&Interest::default());
         assert!(watcher.live.is_none());
         assert!(metrics.render().unwrap().contains("palisade_watcher_up 0"));
         assert!(matches!(status.health().watcher, Check::Degraded(_)));
+    }
+
+    #[test]
+    fn an_error_that_does_not_end_is_told_once() {
+        let (mut watcher, heard, metrics, _) = watcher();
+        watcher.arm(&Interest::default());
+        let handler = handler(&watcher);
+        for _ in 0..3 {
+            handler.handle(Err(notify::Error::generic("broken")));
+        }
+        assert!(heard.try_recv().is_ok() && heard.try_recv().is_err());
+        let told = metrics.render().unwrap();
+        assert!(told.contains("palisade_watch_events_total{kind=\"error\"} 1"));
     }
 }
