@@ -25,6 +25,10 @@ const LISTEN: &str = "127.0.0.1:8180";
 /// Where the admin pages are.
 pub(crate) const ADMIN_LISTEN: &str = "127.0.0.1:9180";
 
+/// What notify says of folders that are gone, one line for each of them at every swap of a ConfigMap,
+/// is nothing that anybody could mend.
+const LOG_FILTER: &str = "info,notify=error";
+
 /// How often the sources are looked at without an event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -273,7 +277,7 @@ impl ServeArgs {
                 .unwrap_or(false),
             reload,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
-            log_filter: log_filter.unwrap_or_else(|| "info".to_owned()),
+            log_filter: log_filter.unwrap_or_else(|| LOG_FILTER.to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),
             max_body_bytes: self.max_body.or(file.max_body).unwrap_or(MAX_BODY_BYTES),
             max_batch: self.max_batch.or(file.max_batch).unwrap_or(MAX_BATCH),

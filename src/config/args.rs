@@ -121,7 +121,7 @@ pub struct ServeArgs {
         help_heading = "Operation"
     )]
     pub log_format: Option<LogFormat>,
-    /// Which log lines there are, like `info,palisade::source=debug` [default: info]
+    /// Which log lines there are, like `info,palisade::source=debug` [default: info,notify=error]
     #[arg(
         long,
         env = "PALISADE_LOG_FILTER",

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::SyncSender,
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -27,6 +28,10 @@ use hearing::Hearing;
 /// How long we poll before we try to watch again: soon enough to recover unattended, rare enough
 /// that a machine out of inotify watches is not asked all the time.
 const RETRY: Duration = Duration::from_secs(30);
+
+/// How long a watcher waits that goes on failing although it was told to end: it reads again at
+/// once, for ever, and would take a core and all our hints.
+const RESPITE: Duration = Duration::from_millis(100);
 
 /// Watches what the last scan was interested in, or says that it cannot.
 #[derive(Debug)]
@@ -235,8 +240,10 @@ impl Handler {
                 }
             }
             Err(_) => {
+                if self.dead.swap(true, Ordering::AcqRel) {
+                    return thread::sleep(RESPITE);
+                }
                 self.metrics.watch_event("error");
-                self.dead.store(true, Ordering::Release);
                 self.hint();
             }
         }

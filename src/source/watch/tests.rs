@@ -9,6 +9,16 @@ fn watcher() -> (Watcher, mpsc::Receiver<()>, Arc<Metrics>, Arc<Status>) {
     (watcher, heard, metrics, status)
 }
 
+fn handler(watcher: &Watcher) -> Handler {
+    Handler {
+        hints: watcher.hints.clone(),
+        metrics: Arc::clone(&watcher.metrics),
+        interest: Arc::default(),
+        heard: Arc::default(),
+        dead: Arc::clone(&watcher.live.as_ref().unwrap().dead),
+    }
+}
+
 fn is_up(metrics: &Metrics) -> bool {
     let text = metrics.render().unwrap();
     let mut lines = text.lines();
@@ -69,17 +79,23 @@ fn a_watcher_that_dies_is_reported_and_not_tried_at_once() {
     let (mut watcher, heard, metrics, status) = watcher();
     watcher.arm(&Interest::default());
     assert!(is_up(&metrics));
-    let handler = Handler {
-        hints: watcher.hints.clone(),
-        metrics: Arc::clone(&metrics),
-        interest: Arc::default(),
-        heard: Arc::default(),
-        dead: Arc::clone(&watcher.live.as_ref().unwrap().dead),
-    };
-    drop(handler);
+    drop(handler(&watcher));
     heard.recv_timeout(Duration::from_secs(10)).unwrap();
     watcher.arm(&Interest::default());
     assert!(watcher.live.is_none());
     assert!(!is_up(&metrics));
     assert!(matches!(status.health().watcher, Check::Degraded(_)));
+}
+
+#[test]
+fn an_error_that_does_not_end_is_told_once() {
+    let (mut watcher, heard, metrics, _) = watcher();
+    watcher.arm(&Interest::default());
+    let handler = handler(&watcher);
+    for _ in 0..3 {
+        handler.handle(Err(notify::Error::generic("broken")));
+    }
+    assert!(heard.try_recv().is_ok() && heard.try_recv().is_err());
+    let told = metrics.render().unwrap();
+    assert!(told.contains("palisade_watch_events_total{kind=\"error\"} 1\n"));
 }
