@@ -18,7 +18,8 @@ use super::{
 /// How often we wait for the sources to hold still before we say that they do not.
 const ATTEMPTS: u32 = 5;
 
-/// Long enough for a writer to finish a file, short against the two seconds an edit may take.
+/// Between two reads. Long enough that a writer who does not pause is seen to write, and that one
+/// of a small file is done; short against the two seconds an edit may take.
 const PAUSE: Duration = Duration::from_millis(30);
 
 /// One read of everything.
@@ -30,10 +31,8 @@ struct Reading {
 /// Reads until two reads in a row agree, and gives the last with the scan it was made from.
 pub(super) fn settled(spec: &SourceSpec) -> (Scan, Result<Sources, Rejection>) {
     let mut last = Reading::of(spec);
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
-            thread::sleep(PAUSE);
-        }
+    for _ in 0..ATTEMPTS {
+        thread::sleep(PAUSE);
         let next = Reading::of(spec);
         if next.agrees(&last) {
             let result = next.result.map(|(_, sources)| sources);
