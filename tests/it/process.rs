@@ -41,10 +41,7 @@ impl Process {
     pub(crate) fn serve_bound_by_modes(root: &Path, flags: &[&str]) -> Self {
         // What a thread gives up, its children do not have. Only root has it in the first place.
         let serve = || {
-            for capability in [
-                CapabilitySet::DAC_OVERRIDE,
-                CapabilitySet::DAC_READ_SEARCH,
-            ] {
+            for capability in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::DAC_READ_SEARCH] {
                 if geteuid().is_root() {
                     remove_capability_from_bounding_set(capability).unwrap();
                 }

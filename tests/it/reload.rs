@@ -2,12 +2,15 @@
 //! is in force in time, what is not never is, and every page tells the truth of it.
 //! `--nocapture` prints a line for each case.
 
+mod files;
+mod line;
 mod load;
+mod plan;
 mod refusing;
 mod saving;
 mod stage;
-mod strange;
 mod storming;
+mod strange;
 mod swapping;
 mod told;
 mod turn;

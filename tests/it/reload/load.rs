@@ -204,12 +204,15 @@ impl Caller {
     }
 
     fn ask(&mut self, path: &str, body: &str) -> (Reply, Arc<Expected>) {
-        let reply = self
-            .connection
-            .send("POST", path, &[JSON], body.as_bytes());
+        let reply = self.connection.send("POST", path, &[JSON], body.as_bytes());
         assert_eq!(reply.status, 200, "{}", reply.body);
         let revision = reply.header("x-palisade-revision").unwrap();
-        let found = self.shared.history.lock().unwrap().find(revision, self.place);
+        let found = self
+            .shared
+            .history
+            .lock()
+            .unwrap()
+            .find(revision, self.place);
         let Some((place, set)) = found else {
             panic!(
                 "a set that was never whole, or an older one: {revision}: {}",

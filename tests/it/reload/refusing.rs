@@ -4,7 +4,9 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::{
-    stage::{BY_EVENTS, Plan, Stage, rename_over},
+    files::rename_over,
+    plan::{BY_EVENTS, Plan},
+    stage::Stage,
     told,
     world::{Part, Set, crowd},
 };
@@ -45,17 +47,25 @@ fn what_may_not_be_read_is_refused_until_it_may() {
         let what = format!("no right to read {name}");
         stage.refuses(&what, "io", &[name], |_| set_mode(&path, 0));
         let attempt = stage.told().attempt().clone();
-        assert!(attempt.to_string().contains("Permission denied"), "{attempt}");
+        assert!(
+            attempt.to_string().contains("Permission denied"),
+            "{attempt}"
+        );
         stage.returns("allowed again", |_| set_mode(&path, good));
     }
     let set = set.with(Part::Beta, 1);
     let path = stage.path(Part::Beta.file());
-    stage.refuses("another one, not readable", "io", &[Part::Beta.file()], |_| {
-        let next = path.with_extension("next");
-        fs::write(&next, Part::Beta.text(1)).unwrap();
-        set_mode(&next, 0);
-        fs::rename(next, &path).unwrap();
-    });
+    stage.refuses(
+        "another one, not readable",
+        "io",
+        &[Part::Beta.file()],
+        |_| {
+            let next = path.with_extension("next");
+            fs::write(&next, Part::Beta.text(1)).unwrap();
+            set_mode(&next, 0);
+            fs::rename(next, &path).unwrap();
+        },
+    );
     stage.applies("readable", &set, |_| set_mode(&path, 0o644));
     stage.end("permission denied, then mended");
 }

@@ -9,12 +9,17 @@ use std::{
 };
 
 use super::{
-    stage::{BY_EVENTS, Stage, rename_over},
+    files::rename_over,
+    plan::BY_EVENTS,
+    stage::Stage,
     world::{Part, Set, crowd},
 };
 
 /// Between two writes of a writer that does not pause.
 const STEP: Duration = Duration::from_millis(2);
+
+/// Between two writes of a writer that does: the server may take what it finds for whole.
+const PAUSE: Duration = Duration::from_millis(25);
 
 #[test]
 fn a_file_renamed_over_is_in_force() {
@@ -48,28 +53,63 @@ fn a_file_truncated_and_written_in_place_is_in_force_whole() {
 
 #[test]
 fn half_a_file_is_never_in_force() {
-    let first = Set::of(0);
-    let mut stage = Stage::start(8, &BY_EVENTS, &first);
-    let path = stage.path(Part::Alpha.file());
+    half_a_file(Stage::start(8, &BY_EVENTS, &Set::of(0)));
+}
+
+#[test]
+fn half_a_file_is_never_in_force_by_polls() {
+    const OFTEN: [&str; 2] = ["--watch=poll", "--poll-interval=10ms"];
+    half_a_file(Stage::start(8, &OFTEN, &Set::of(0)));
+}
+
+fn half_a_file(mut stage: Stage) {
+    let name = Part::Alpha.file();
+    let path = stage.path(name);
     let text = Part::Alpha.text(1);
     let (half, rest) = text.split_at(text.len() / 2);
-    let name = Part::Alpha.file();
     stage.refuses("half a policy", "parse", &[name], |_| {
         fs::write(&path, half).unwrap();
     });
-    let set = first.with(Part::Alpha, 1);
-    stage.applies("the rest", &set, |_| append(&path, rest));
-    // Every line is a policy, so that every half of it would be a valid file.
-    let lines = crowd("line", 400);
-    let text = format!("{lines}{}", Part::Alpha.text(2));
-    let set = set.with(Part::Alpha, 2).with_file(name, text.as_str());
+    let whole = Set::of(0).with(Part::Alpha, 1);
+    stage.applies("the rest", &whole, |_| append(&path, rest));
+    // A writer whom the machine stopped for longer has paused, and is tried again.
+    let paused = (0..5).map(|round| one_by_one(&mut stage, round));
+    let paused = paused.take_while(|paused| *paused >= PAUSE).count();
+    if paused == 5 {
+        stage.note("the machine is too busy to write without a pause".to_owned());
+    }
+    stage.end("half-written file");
+}
+
+/// Writes a file of which every half is a valid file, and returns the longest time between two
+/// writes. If that is short, only the whole file was ever in force.
+fn one_by_one(stage: &mut Stage, round: usize) -> Duration {
+    let (name, colour) = (Part::Alpha.file(), round % 2);
+    let path = stage.path(name);
+    let lines = crowd(&format!("line-{round}"), 400);
+    let text = format!("{lines}{}", Part::Alpha.text(colour));
+    let ends = text.match_indices(";\n").map(|(end, _)| end + 2);
+    let halves = [0].into_iter().chain(ends.clone());
+    // Not to be seen, but nothing that a caller could be blamed for.
+    for end in halves.take_while(|end| *end < text.len()) {
+        stage.expect(
+            &Set::of(0)
+                .emptied(Part::Alpha)
+                .with_file(name, &text[..end]),
+        );
+    }
+    let set = Set::of(0)
+        .with(Part::Alpha, colour)
+        .with_file(name, text.as_str());
     stage.expect(&set);
+    let before = stage.told().reloads("applied", "none");
     let started = Instant::now();
-    let policies = text.split_inclusive(";\n").map(str::as_bytes);
-    write_in_place(&path, policies);
+    let longest = write_in_place(&path, text.split_inclusive(";\n").map(str::as_bytes));
     let took = started.elapsed().as_millis();
     stage.in_force(&format!("401 policies, one by one in {took} ms"), &set);
-    stage.end("half-written file");
+    let applied = stage.told().reloads("applied", "none") - before;
+    assert!(applied == 1.0 || longest >= PAUSE, "{applied} applied");
+    longest
 }
 
 #[test]
@@ -189,13 +229,17 @@ fn what_editors_leave_behind_is_not_read() {
     stage.end("editors' droppings");
 }
 
-/// Truncates a file and writes it anew, without a long pause.
-fn write_in_place<'a>(path: &Path, pieces: impl Iterator<Item = &'a [u8]>) {
+/// Truncates a file and writes it anew. Returns the longest time between two writes.
+fn write_in_place<'a>(path: &Path, pieces: impl Iterator<Item = &'a [u8]>) -> Duration {
     let mut file = File::create(path).unwrap();
+    let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
     for piece in pieces {
         file.write_all(piece).unwrap();
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
         thread::park_timeout(STEP);
     }
+    longest
 }
 
 fn append(path: &Path, text: &str) {

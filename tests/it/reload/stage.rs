@@ -1,7 +1,6 @@
 //! One case: a served folder, callers that never stop asking, and what must hold after each change.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -10,18 +9,14 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
+    line::Line,
     load::Load,
+    plan::{Plan, Watcher},
     told::{self, Told, named},
     turn::Turn,
     world::{Layout, Set},
 };
 use crate::{client::Connection, harness::PATIENCE, process::Process};
-
-/// No poll comes to the rescue: what is in force came there by an event.
-pub(super) const BY_EVENTS: [&str; 1] = ["--poll-interval=1h"];
-
-/// No event comes to the rescue.
-pub(super) const BY_POLLS: [&str; 1] = ["--watch=poll"];
 
 /// The promise: an edit is in force this long after its last event.
 const PROMISE: Duration = Duration::from_secs(2);
@@ -32,65 +27,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two looks at the admin listener.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Between two questions of a caller.
-const THINK: Duration = Duration::from_millis(4);
-
-/// How to begin a case.
-pub(super) struct Plan<'a> {
-    pub(super) case: u8,
-    pub(super) layout: Layout,
-    pub(super) flags: &'a [&'a str],
-    pub(super) think: Duration,
-    /// Puts the first set where it is served from.
-    pub(super) place: fn(&Path, &Layout, &Set),
-    pub(super) serve: fn(&Path, &[&str]) -> Process,
-    /// What the server makes of events.
-    pub(super) watcher: Watcher,
-    pub(super) turn: Turn,
-}
-
-/// What a server makes of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watcher {
-    /// Nothing: it could not get any.
-    Down,
-    /// Nothing: nobody wants them.
-    Off,
-    /// It listens.
-    Up,
-}
-
-impl Plan<'_> {
-    /// Of a case that begins with plain files and as few flags as this.
-    pub(super) fn of(case: u8, flags: &'static [&'static str]) -> Self {
-        Self {
-            case,
-            layout: Layout::tree(""),
-            flags,
-            think: THINK,
-            place: |root, layout, set| put(root, layout, set),
-            serve: Process::serve,
-            watcher: match flags.contains(&BY_POLLS[0]) {
-                true => Watcher::Off,
-                false => Watcher::Up,
-            },
-            turn: Turn::beside_another(),
-        }
-    }
-
-    /// The same, of a case that no other runs beside: what it does to the machine, all would feel.
-    pub(super) fn alone(self) -> Self {
-        drop(self.turn);
-        Self {
-            turn: Turn::alone(),
-            ..self
-        }
-    }
-}
-
 /// A case that has begun.
 pub(super) struct Stage {
-    case: u8,
     layout: Layout,
     /// Before the process: it asks until the end.
     load: Load,
@@ -100,7 +38,7 @@ pub(super) struct Stage {
     watcher: Watcher,
     promise: Duration,
     in_force: Set,
-    steps: Vec<String>,
+    line: Line,
     _turn: Turn,
 }
 
@@ -115,11 +53,13 @@ impl Stage {
         let root = tempfile::tempdir().unwrap();
         (plan.place)(root.path(), &plan.layout, set);
         let sources = plan.layout.flags();
-        let flags = sources.iter().map(String::as_str).chain(plan.flags.iter().copied());
+        let flags = sources
+            .iter()
+            .map(String::as_str)
+            .chain(plan.flags.iter().copied());
         let process = (plan.serve)(root.path(), &flags.collect::<Vec<_>>());
         let expected = set.expected(&plan.layout);
         let mut stage = Self {
-            case: plan.case,
             admin: process.connect_admin(),
             load: Load::start(&process.address, expected, plan.think),
             watcher: plan.watcher,
@@ -128,7 +68,7 @@ impl Stage {
                 Watcher::Up => PROMISE,
             },
             in_force: set.clone(),
-            steps: Vec::new(),
+            line: Line::of(plan.case),
             layout: plan.layout,
             process,
             root,
@@ -167,8 +107,8 @@ impl Stage {
     }
 
     /// Adds to the line of the case.
-    pub(super) fn note(&mut self, step: String) {
-        self.steps.push(step);
+    pub(super) fn note(&mut self, text: String) {
+        self.line.note(text);
     }
 
     /// This set may be in force from now on.
@@ -183,7 +123,11 @@ impl Stage {
         let before = self.told().reloads("applied", "none");
         change(self.root.path());
         self.in_force(what, set);
-        assert_eq!(self.told().reloads("applied", "none"), before + 1.0, "{what}");
+        assert_eq!(
+            self.told().reloads("applied", "none"),
+            before + 1.0,
+            "{what}"
+        );
     }
 
     /// Waits until a set is in force, which was expected before and changed to just now.
@@ -198,7 +142,7 @@ impl Stage {
         let told = self.told();
         assert_eq!(told.attempt()["result"], "applied", "{what}");
         assert_eq!(told.attempt()["revision"], revision.as_str(), "{what}");
-        self.note(format!("{what}: in force after {} ms", took.as_millis()));
+        self.line.took(format!("{what}: in force"), took);
     }
 
     /// A change that is refused: the findings are of this reason and about these files, and what
@@ -224,10 +168,8 @@ impl Stage {
         let told = self.told();
         let first = told::errors(told.attempt()).next().unwrap();
         let message = &first["message"];
-        self.note(format!(
-            "{what}: refused after {} ms ({reason}): {message}",
-            took.as_millis()
-        ));
+        self.line
+            .took(format!("{what}: refused ({reason}: {message})"), took);
     }
 
     /// A change after which the sources are again what was in force all the time.
@@ -238,7 +180,7 @@ impl Stage {
         let took = self.wait(what, |told| told.metric("palisade_sources_stale") == 0.0);
         self.told_fresh();
         assert_eq!(self.told().reloads("applied", "none"), before, "{what}");
-        self.note(format!("{what}: mended after {} ms", took.as_millis()));
+        self.line.took(format!("{what}: mended"), took);
     }
 
     /// A change that is looked at, and that changes nothing.
@@ -260,15 +202,18 @@ impl Stage {
             };
             assert_eq!(count(&before), count(&after), "{what}: {result}");
         }
-        assert_eq!(before.status["attempts"], after.status["attempts"], "{what}");
-        self.note(format!("{what}: nothing new, looked after {} ms", took.as_millis()));
+        assert_eq!(
+            before.status["attempts"], after.status["attempts"],
+            "{what}"
+        );
+        self.line
+            .took(format!("{what}: looked at, nothing new"), took);
     }
 
     /// Ends the case: the callers got nothing but right answers.
     pub(super) fn end(self, title: &str) {
         let replies = self.load.finish();
-        let steps = self.steps.join("; ");
-        println!("{:2} {title} | {steps} | {replies} right replies", self.case);
+        eprintln!("{}", self.line.told(title, replies));
     }
 
     /// Waits until something is told, and not longer than was promised. For how long the machine
@@ -336,21 +281,4 @@ impl Stage {
         assert_eq!(told.check("watcher").0, state);
         told
     }
-}
-
-/// Writes every file of a set where it is read from.
-pub(super) fn put(root: &Path, layout: &Layout, set: &Set) {
-    for (file, content) in set.files() {
-        let path = root.join(layout.name(file));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-}
-
-/// Puts a file in place of another in one step, as `mv` does it, and vim.
-pub(super) fn rename_over(path: &Path, content: impl AsRef<[u8]>) {
-    let name = path.file_name().unwrap().to_string_lossy();
-    let next = path.with_file_name(format!(".{name}.next"));
-    fs::write(&next, content).unwrap();
-    fs::rename(next, path).unwrap();
 }

@@ -11,7 +11,9 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
-    stage::{BY_EVENTS, Plan, Stage, put, rename_over},
+    files::{put, rename_over},
+    plan::{BY_EVENTS, Plan},
+    stage::Stage,
     told::Told,
     world::{Layout, Part, Set},
 };
@@ -47,7 +49,8 @@ fn a_thousand_edits_a_second_are_bounded_work_and_the_last_one_wins() {
     const EDITS: usize = 3000;
     const EVERY: Duration = Duration::from_millis(1);
     let first = Set::of(0);
-    let mut stage = Stage::start(18, &BY_EVENTS, &first);
+    // Beside others there is no time for that many.
+    let mut stage = Stage::of(Plan::of(18, &BY_EVENTS).alone(), &first);
     let name = Part::Beta.file();
     let path = stage.path(name);
     let edit = |number: usize| {
@@ -104,7 +107,7 @@ fn under_full_load_every_reply_is_of_one_revision() {
         fs::rename(root.join("next"), root.join("current")).unwrap();
     };
     for number in 1..=FLIPS {
-        stage.applies(trees[number % 2], &sets[number % 2], |root| {
+        stage.applies("a flip", &sets[number % 2], |root| {
             flip(root, number);
         });
     }
@@ -114,6 +117,6 @@ fn under_full_load_every_reply_is_of_one_revision() {
         flip(stage.root(), number);
         thread::park_timeout(Duration::from_millis(20));
     }
-    stage.in_force("32 more, 20 ms apart", &sets[1]);
+    stage.in_force("33 more, 20 ms apart", &sets[1]);
     stage.end("flips under full load");
 }

@@ -12,7 +12,9 @@ use rustix::{
 };
 
 use super::{
-    stage::{BY_EVENTS, Stage, rename_over},
+    files::rename_over,
+    plan::BY_EVENTS,
+    stage::Stage,
     told,
     world::{Part, Set},
 };
@@ -22,13 +24,21 @@ type Put = fn(&Path);
 
 /// What each is, how it is made, and what is said about it.
 const STRANGE: [(&str, Put, &str); 8] = [
-    ("a link out of the folder", link_out, "outside of the folder"),
+    (
+        "a link out of the folder",
+        link_out,
+        "outside of the folder",
+    ),
     ("a dangling link", dangling, "No such file"),
     ("a link to itself", loops, "symbolic links"),
     ("a link to /dev/zero", link_to_zero, "outside of the folder"),
     ("a FIFO", fifo, "is a FIFO"),
     ("a socket", socket, "is a socket"),
-    ("a sparse file of 1 GB", sparse, "is larger than 16777216 bytes"),
+    (
+        "a sparse file of 1 GB",
+        sparse,
+        "is larger than 16777216 bytes",
+    ),
     ("17 MB of policies", huge, "is larger than 16777216 bytes"),
 ];
 

@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{
-    stage::{BY_EVENTS, Plan, Stage, put, rename_over},
+    files::{put, rename_over},
+    plan::{BY_EVENTS, Plan},
+    stage::Stage,
     world::{Layout, Part, Set},
 };
 
@@ -76,7 +78,7 @@ fn a_flipped_worktree_is_in_force_whole() {
     let git = stage.root().join("git");
     for (colour, hash) in [(1, "9f3c"), (2, "77e0"), (0, "0a1b")] {
         let set = Set::of(colour);
-        stage.applies(hash, &set, |_| flip_worktree(&git, &set, hash));
+        stage.applies("a flip", &set, |_| flip_worktree(&git, &set, hash));
     }
     stage.end("git-sync, worktree link flipped");
 }
@@ -171,9 +173,10 @@ fn policies_and_schema_change_as_one() {
     let extra = Part::Extra.file();
     let audit = "action audit appliesTo { principal: User, resource: Doc };\n";
     let next_schema = Part::Schema.text(1) + audit;
-    let next_extra = Part::Extra
-        .text(1)
-        .replace("== Action::\"read\"", "in [Action::\"read\", Action::\"audit\"]");
+    let next_extra = Part::Extra.text(1).replace(
+        "== Action::\"read\"",
+        "in [Action::\"read\", Action::\"audit\"]",
+    );
     let new = old
         .clone()
         .with(Part::Schema, 1)
@@ -204,24 +207,24 @@ fn policies_and_schema_change_as_one() {
 /// lead there, a link for each key, and the old folder removed.
 fn swap_config_map(mount: &Path, set: &Set, number: usize) {
     let flat = Layout::flat("");
-    let names = set.files().map(|(file, _)| flat.name(file)).collect();
-    swap_data(mount, set, &flat, names, number);
+    let names: Vec<String> = set.files().map(|(file, _)| flat.name(file)).collect();
+    swap_data(mount, set, &flat, &names, number);
 }
 
 /// The same for keys that are mapped to paths: there are links for the first part of each only.
 fn swap_items(mount: &Path, set: &Set, number: usize) {
     let names = ["entities", "policies", "schema"].map(str::to_owned);
-    swap_data(mount, set, &Layout::tree(""), names.into(), number);
+    swap_data(mount, set, &Layout::tree(""), &names, number);
 }
 
-fn swap_data(mount: &Path, set: &Set, layout: &Layout, names: Vec<String>, number: usize) {
+fn swap_data(mount: &Path, set: &Set, layout: &Layout, names: &[String], number: usize) {
     let folder = format!("..2026_11_22_10_00_00.{:06}", 123_456 + number);
     let old = fs::read_link(mount.join("..data")).ok();
     fs::create_dir(mount.join(&folder)).unwrap();
     put(&mount.join(&folder), layout, set);
     symlink(&folder, mount.join("..data_tmp")).unwrap();
     fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
-    for name in &names {
+    for name in names {
         if mount.join(name).symlink_metadata().is_err() {
             symlink(Path::new("..data").join(name), mount.join(name)).unwrap();
         }

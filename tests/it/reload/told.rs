@@ -102,6 +102,12 @@ impl Told {
         if stale != (self.check("sources").0 == "degraded") {
             return Some(format!("stale: {stale}, but {}", self.ready));
         }
+        let since =
+            |what: &str| self.metric(&format!("palisade_last_reload_{what}_timestamp_seconds"));
+        let behind = since("attempt") - since("success");
+        if !(0.0..1.0).contains(&behind) && !stale {
+            return Some(format!("not stale, and the last success is {behind} s old"));
+        }
         (self.ready["revision"] != self.status["revision"]).then(|| self.ready.to_string())
     }
 

@@ -15,7 +15,9 @@ use std::{
 use rustix::fs::inotify;
 
 use super::{
-    stage::{BY_EVENTS, BY_POLLS, Plan, Stage, Watcher, put, rename_over},
+    files::{put, rename_over},
+    plan::{BY_EVENTS, BY_POLLS, Plan, Watcher},
+    stage::Stage,
     world::{Layout, Part, Set},
 };
 
