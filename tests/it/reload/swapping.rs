@@ -71,15 +71,25 @@ fn a_config_map_with_folders_is_swapped_whole_too() {
 fn a_flipped_worktree_is_in_force_whole() {
     let plan = Plan {
         layout: Layout::tree("git/current"),
-        place: |root, _, set| flip_worktree(&root.join("git"), set, "0a1b"),
+        place: |root, _, set| {
+            flip_worktree(&root.join("git"), set, "0a1b");
+        },
         ..Plan::of(4, &BY_EVENTS)
     };
     let mut stage = Stage::of(plan, &Set::of(0));
     let git = stage.root().join("git");
     for (colour, hash) in [(1, "9f3c"), (2, "77e0"), (0, "0a1b")] {
         let set = Set::of(colour);
-        stage.applies("a flip", &set, |_| flip_worktree(&git, &set, hash));
+        let mut old = None;
+        stage.applies("a flip", &set, |_| old = flip_worktree(&git, &set, hash));
+        // Until now nothing but the link has told of it.
+        fs::remove_dir_all(git.join(old.unwrap())).unwrap();
     }
+    let set = Set::of(1);
+    stage.applies("with the old one removed at once", &set, |_| {
+        let old = flip_worktree(&git, &set, "5d5d").unwrap();
+        fs::remove_dir_all(git.join(old)).unwrap();
+    });
     stage.end("git-sync, worktree link flipped");
 }
 
@@ -241,14 +251,13 @@ fn swap_data(mount: &Path, set: &Set, layout: &Layout, names: &[String], number:
 }
 
 /// As git-sync does it: a worktree for each commit, and a relative link renamed to lead there.
-fn flip_worktree(git: &Path, set: &Set, hash: &str) {
-    let worktree: PathBuf = git.join("worktrees").join(hash);
+/// Returns where it led before.
+fn flip_worktree(git: &Path, set: &Set, hash: &str) -> Option<PathBuf> {
+    let worktree = git.join("worktrees").join(hash);
     fs::create_dir_all(&worktree).unwrap();
     put(&worktree, &Layout::tree(""), set);
     let old = fs::read_link(git.join("current")).ok();
     symlink(Path::new("worktrees").join(hash), git.join("next")).unwrap();
     fs::rename(git.join("next"), git.join("current")).unwrap();
-    if let Some(old) = old {
-        fs::remove_dir_all(git.join(old)).unwrap();
-    }
+    old
 }

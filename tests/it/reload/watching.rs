@@ -49,15 +49,21 @@ fn without_inotify_it_polls_and_says_so() {
 
 #[test]
 fn file_times_that_lie_hide_no_edit() {
-    file_times_lie(Stage::start(16, &BY_EVENTS, &Set::of(0)));
+    file_times_lie(Stage::start(16, &BY_EVENTS, &Set::of(0)), |_| ());
 }
 
 #[test]
 fn file_times_that_lie_hide_no_edit_from_polls() {
-    file_times_lie(Stage::start(16, &BY_POLLS, &Set::of(0)));
+    // The next two polls after a change read everything, whatever files look like.
+    file_times_lie(Stage::start(16, &BY_POLLS, &Set::of(0)), |stage| {
+        let before = stage.told().reloads("unchanged", "none");
+        stage.wait("it suspects nothing", |told| {
+            told.reloads("unchanged", "none") >= before + 2.0
+        });
+    });
 }
 
-fn file_times_lie(mut stage: Stage) {
+fn file_times_lie(mut stage: Stage, settles: fn(&mut Stage)) {
     let mut set = Set::of(0);
     let name = Part::Alpha.file();
     let path = stage.path(name);
@@ -73,6 +79,7 @@ fn file_times_lie(mut stage: Stage) {
             set_time(&path, time);
         });
     }
+    settles(&mut stage);
     let before = fs::metadata(&path).unwrap();
     set = set.with(Part::Alpha, 1);
     stage.applies("same length, same time", &set, |_| {
