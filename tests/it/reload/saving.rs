@@ -40,8 +40,10 @@ fn a_file_truncated_and_written_in_place_is_in_force_whole() {
     let mut set = Set::of(0);
     let mut stage = Stage::start(2, &BY_EVENTS, &set);
     for part in [Part::Gamma, Part::Docs, Part::Guards] {
-        let spaces = " ".repeat(4096);
-        let text = format!("{}{spaces}\n", part.text(1));
+        // No part of it is a valid file, so that a writer may be stopped anywhere.
+        let text = part.text(1);
+        let (head, tail) = text.split_at(text.find([' ', '{']).unwrap() + 1);
+        let text = [head, &" ".repeat(4096), tail].concat();
         set = set.with(part, 1).with_file(part.file(), text.as_str());
         let path = stage.path(part.file());
         stage.applies(&format!("{part:?}"), &set, |_| {

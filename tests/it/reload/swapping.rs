@@ -16,6 +16,9 @@ use super::{
 /// The folder that a volume of Kubernetes is mounted at.
 const MOUNT: &str = "config";
 
+/// A line of schema.
+const AUDIT: &str = "action audit appliesTo { principal: User, resource: Doc };\n";
+
 #[test]
 fn a_config_map_swap_is_in_force_whole() {
     let plan = Plan {
@@ -38,9 +41,11 @@ fn a_config_map_swap_is_in_force_whole() {
     }
     stage.in_force("three in quick succession", &sets[2]);
     let more = Set::of(2).with(Part::Extra, 2);
-    stage.applies("with a file more", &more, |_| {
-        swap_config_map(&mount, &more, 5);
-    });
+    // The link of a new key comes last.
+    stage.expect(&Set::of(2));
+    stage.expect(&more);
+    swap_config_map(&mount, &more, 5);
+    stage.in_force("with a file more", &more);
     let less = Set::of(0).without(Part::Guards);
     stage.applies("with two files less", &less, |_| {
         swap_config_map(&mount, &less, 6);
@@ -98,24 +103,29 @@ fn a_folder_deleted_and_made_again_is_followed() {
     let first = Set::of(0);
     let mut stage = Stage::start(5, &BY_EVENTS, &first);
     let policies = stage.path("policies");
+    // Whatever is half deleted or half written is refused: too few policies, or no such action.
     stage.refuses("deleted", "io", &["policies"], |_| {
+        fs::remove_file(policies.join("base.cedar")).unwrap();
         fs::remove_dir_all(&policies).unwrap();
     });
+    let schema = Part::Schema.text(0) + AUDIT;
+    let alpha = audited(&Part::Alpha.text(1));
     let set = [Part::Alpha, Part::Beta, Part::Gamma]
         .into_iter()
-        .fold(first, |set, part| set.with(part, 1));
+        .fold(first, |set, part| set.with(part, 1))
+        .with_file(Part::Schema.file(), schema)
+        .with_file(Part::Alpha.file(), alpha);
     let layout = stage.layout().clone();
     stage.applies("made again", &set, |root| put(root, &layout, &set));
     // Whatever was watched before is another folder now.
-    for part in [Part::Alpha, Part::Gamma] {
-        let set = set.clone().with(part, 2);
-        let path = stage.path(part.file());
-        stage.applies(&format!("{part:?} in it"), &set, |_| {
-            rename_over(&path, part.text(2));
-        });
-        stage.applies("and back", &set.clone().with(part, 1), |_| {
-            rename_over(&path, part.text(1));
-        });
+    for part in [Part::Beta, Part::Gamma] {
+        for colour in [2, 1] {
+            let set = set.clone().with(part, colour);
+            let path = stage.path(part.file());
+            stage.applies("an edit in it", &set, |_| {
+                rename_over(&path, part.text(colour));
+            });
+        }
     }
     stage.end("directory deleted and made again");
 }
@@ -164,8 +174,8 @@ fn a_new_tree_is_in_force_with_what_was_in_it_before_it_was_watched() {
     stage.applies("a prepared tree moved in, the other out", &set, |root| {
         fs::create_dir_all(root.join("ready/x")).unwrap();
         fs::write(root.join("ready/x/new.cedar"), Part::Extra.text(2)).unwrap();
-        fs::rename(root.join("policies/a"), root.join("gone")).unwrap();
         fs::rename(root.join("ready"), root.join("policies/moved")).unwrap();
+        fs::rename(root.join("policies/a"), root.join("gone")).unwrap();
     });
     let path = stage.path(moved);
     let set = set.with_at(Part::Extra, 0, moved);
@@ -181,12 +191,8 @@ fn policies_and_schema_change_as_one() {
     let mut stage = Stage::start(11, &BY_EVENTS, &old);
     let schema = Part::Schema.file();
     let extra = Part::Extra.file();
-    let audit = "action audit appliesTo { principal: User, resource: Doc };\n";
-    let next_schema = Part::Schema.text(1) + audit;
-    let next_extra = Part::Extra.text(1).replace(
-        "== Action::\"read\"",
-        "in [Action::\"read\", Action::\"audit\"]",
-    );
+    let next_schema = Part::Schema.text(1) + AUDIT;
+    let next_extra = audited(&Part::Extra.text(1));
     let new = old
         .clone()
         .with(Part::Schema, 1)
@@ -211,6 +217,12 @@ fn policies_and_schema_change_as_one() {
         rename_over(&schema_path, &next_schema);
     });
     stage.end("policies and schema, in either order");
+}
+
+/// The same policies, for whoever has [`AUDIT`] in the schema.
+fn audited(policies: &str) -> String {
+    let both = "in [Action::\"read\", Action::\"audit\"]";
+    policies.replace("== Action::\"read\"", both)
 }
 
 /// As the kubelet writes a ConfigMap: a folder with a time for a name, `..data` renamed over to
