@@ -7,6 +7,10 @@ use std::{
     thread,
 };
 
+use rustix::{
+    process::{Pid, Signal, geteuid, kill_process},
+    thread::{CapabilitySet, remove_capability_from_bounding_set},
+};
 use serde_json::Value;
 
 use crate::client::Connection;
@@ -31,6 +35,20 @@ impl Process {
             .args(["-c", &format!("{first} && exec \"$0\" \"$@\"")])
             .arg(env!("CARGO_BIN_EXE_palisade"));
         Self::run(command, root, flags)
+    }
+
+    /// Serves with no right to pass over the modes of files, whoever runs the tests.
+    pub(crate) fn serve_bound_by_modes(root: &Path, flags: &[&str]) -> Self {
+        // What a thread gives up, its children do not have. Only root has it in the first place.
+        let serve = || {
+            for capability in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::DAC_READ_SEARCH] {
+                if geteuid().is_root() {
+                    remove_capability_from_bounding_set(capability).unwrap();
+                }
+            }
+            Self::serve(root, flags)
+        };
+        thread::scope(|scope| scope.spawn(serve).join().unwrap())
     }
 
     fn run(mut command: Command, root: &Path, flags: &[&str]) -> Self {
@@ -64,6 +82,11 @@ impl Process {
             address: address.unwrap(),
             admin: admin.unwrap(),
         }
+    }
+
+    /// Sends a signal, such as [`Signal::STOP`].
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     pub(crate) fn connect(&self) -> Connection {
