@@ -96,19 +96,19 @@ impl Publications {
 
     /// The files are what they were when they were last looked at, refused or not.
     pub(super) fn unchanged(&self) {
-        self.count(ReloadResult::Unchanged);
+        self.count(ReloadResult::Unchanged, &self.ledger());
     }
 
     /// The files say again what they said when they were last in order.
     pub(super) fn confirm(&self, look: Look) {
         let mut ledger = self.ledger();
-        self.count(ReloadResult::Unchanged);
         let attempt = ledger.refused.take().map(|_| {
             let to = ledger.latest.as_ref();
             let attempt = ledger.attempt(look, ReloadResult::Unchanged, to);
             log::restored(&attempt);
             attempt
         });
+        self.count(ReloadResult::Unchanged, &ledger);
         self.tell(&ledger, None, attempt);
     }
 
@@ -123,10 +123,9 @@ impl Publications {
     pub(super) fn refuse(&self, refused: Refused, look: Look) {
         let mut ledger = self.ledger();
         if ledger.refused.as_ref().is_some_and(|it| it.is(&refused)) {
-            return self.count(ReloadResult::Unchanged);
+            return self.count(ReloadResult::Unchanged, &ledger);
         }
         let result = ReloadResult::Rejected(refused.rejection.reason());
-        self.count(result);
         let mut attempt = ledger.attempt(look, result, None);
         attempt.findings = refused.rejection.findings().to_vec();
         attempt.revision = refused.revision.as_ref().map(Revision::to_string);
@@ -141,6 +140,7 @@ impl Publications {
         {
             refused.acceptable = None;
         }
+        self.count(result, &ledger);
         self.tell(&ledger, None, Some(attempt));
     }
 
@@ -169,7 +169,7 @@ impl Publications {
         let counts = candidate.snapshot.counts();
         ledger.latest = Some(candidate.clone());
         let in_force = (!ledger.pinned).then(|| self.put(ledger, candidate));
-        self.count(result);
+        self.count(result, ledger);
         log::taken(&attempt, counts);
         self.tell(ledger, in_force, Some(attempt));
     }
@@ -194,19 +194,20 @@ impl Publications {
         now
     }
 
-    fn count(&self, result: ReloadResult) {
-        self.metrics.attempted_at(SystemTime::now());
+    /// The sources were looked at.
+    fn count(&self, result: ReloadResult, ledger: &Ledger) {
+        let now = SystemTime::now();
+        self.metrics.attempted_at(now);
+        if !ledger.is_stale() {
+            self.metrics.confirmed_at(now);
+        }
         self.metrics.reloaded(result);
     }
 
     /// Status last: what it tells is in force and counted by then.
     fn tell(&self, ledger: &Ledger, in_force: Option<InForce>, attempt: Option<Attempt>) {
-        let stale = ledger.is_stale();
-        self.metrics.stale(stale);
+        self.metrics.stale(ledger.is_stale());
         self.metrics.pinned(ledger.pinned);
-        if !stale {
-            self.metrics.confirmed_at(SystemTime::now());
-        }
         self.status.turned(Turn {
             sources: ledger.check(),
             in_force,

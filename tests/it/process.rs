@@ -69,9 +69,9 @@ impl Process {
         while address.is_none() || admin.is_none() {
             let line = line(&mut log);
             let listener = match line["listener"].as_str() {
+                _ if line["message"] != "listening" => continue,
                 Some("admin") => &mut admin,
-                Some(_) => &mut address,
-                None => continue,
+                _ => &mut address,
             };
             *listener = line["address"].as_str().map(ToOwned::to_owned);
         }

@@ -64,6 +64,9 @@ impl Publications {
         let attempt = ledger.attempt(Look::by(trigger), result, Some(&candidate));
         let counts = candidate.snapshot.counts();
         let in_force = swaps.then(|| self.put(ledger, candidate));
+        if !ledger.is_stale() {
+            self.metrics.confirmed_at(attempt.at);
+        }
         log::taken(&attempt, counts);
         self.tell(ledger, in_force, Some(attempt));
     }
