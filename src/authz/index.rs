@@ -67,11 +67,21 @@ impl Index {
             .map(|policy| (policy, policy.action_constraint()))
             .collect();
         let mut actions: HashSet<EntityUid> = HashSet::new();
-        for (_, constraint) in &policies {
+        // Most policies name one action: those are found, not sought for each action anew.
+        let mut of_one: HashMap<&EntityUid, Vec<usize>> = HashMap::new();
+        let mut of_some: Vec<(usize, &[EntityUid])> = Vec::new();
+        for (index, (_, constraint)) in policies.iter().enumerate() {
             match constraint {
+                // Kept apart, in `everywhere`.
                 ActionConstraint::Any => {}
-                ActionConstraint::Eq(action) => drop(actions.insert(action.clone())),
-                ActionConstraint::In(listed) => actions.extend(listed.iter().cloned()),
+                ActionConstraint::Eq(action) => {
+                    actions.insert(action.clone());
+                    of_one.entry(action).or_default().push(index);
+                }
+                ActionConstraint::In(listed) => {
+                    actions.extend(listed.iter().cloned());
+                    of_some.push((index, listed));
+                }
             }
         }
         let declared = schema.into_iter().flat_map(|schema| schema.cedar.actions());
@@ -80,11 +90,12 @@ impl Index {
         // Many actions share their policies; one set serves them all.
         let mut built: HashMap<Vec<usize>, Arc<Relevant>> = HashMap::new();
         let mut relevant = |action: Option<&EntityUid>| {
-            let matching = policies.iter().enumerate();
-            let chosen: Vec<usize> = matching
-                .filter(|(_, (_, constraint))| groups.may_match(constraint, action))
-                .map(|(index, _)| index)
-                .collect();
+            let one = action.and_then(|action| of_one.get(action));
+            let some = of_some.iter();
+            let some = some.filter(|(_, listed)| groups.may_match(listed, action));
+            let mut chosen: Vec<usize> = some.map(|(index, _)| *index).collect();
+            chosen.extend(one.into_iter().flatten());
+            chosen.sort_unstable();
             if let Some(built) = built.get(&chosen) {
                 return Ok(Arc::clone(built));
             }
@@ -254,22 +265,17 @@ impl Groups {
         }))
     }
 
-    /// Whether the action scope can be true; `None` stands for an action nobody names.
-    fn may_match(&self, constraint: &ActionConstraint, action: Option<&EntityUid>) -> bool {
-        match constraint {
-            // Kept apart, in `everywhere`.
-            ActionConstraint::Any => false,
-            ActionConstraint::Eq(named) => action == Some(named),
-            ActionConstraint::In(named) => match &self.0 {
-                None => true,
-                Some(groups) => action.is_some_and(|action| {
-                    let above = groups.get(action);
-                    named.iter().any(|group| {
-                        group == action || above.is_some_and(|above| above.contains(group))
-                    })
-                }),
-            },
-        }
+    /// Whether an action scope of these actions and groups can be true; `None` stands for an action
+    /// nobody names.
+    fn may_match(&self, listed: &[EntityUid], action: Option<&EntityUid>) -> bool {
+        let Some(groups) = &self.0 else {
+            return true;
+        };
+        action.is_some_and(|action| {
+            let above = groups.get(action);
+            let holds = |group| group == action || above.is_some_and(|it| it.contains(group));
+            listed.iter().any(holds)
+        })
     }
 }
 

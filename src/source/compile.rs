@@ -11,10 +11,6 @@ use crate::authz::{Finding, Kind, Rejection, Snapshot, Sources, Valid};
 /// The parser and the validator recurse with the nesting of policies and schema.
 const COMPILE_STACK_BYTES: usize = 256 << 20;
 
-/// How much the threads that answer go before this one, as `nice` counts: a compiler beside as many
-/// of them as there are cores still gets a quarter of one.
-const NICE: i32 = 5;
-
 /// Compiles on a thread with room to recurse. What is `known` to be valid is not validated again.
 pub(super) fn compile(sources: Sources, known: Option<Arc<Valid>>) -> Result<Snapshot, Rejection> {
     let work = move || Snapshot::compile_knowing(&sources, known.as_deref());
@@ -30,11 +26,7 @@ pub(super) fn with_room<T: Send + 'static>(
     let thread = thread::Builder::new()
         .name("compile".to_owned())
         .stack_size(COMPILE_STACK_BYTES)
-        .spawn(|| {
-            // To be as important as the others is what it is without, so that it may fail.
-            let _ = rustix::process::nice(NICE);
-            panic::catch_unwind(AssertUnwindSafe(work))
-        });
+        .spawn(|| panic::catch_unwind(AssertUnwindSafe(work)));
     let outcome = match thread {
         Ok(thread) => thread.join(),
         Err(error) => {

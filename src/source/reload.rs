@@ -44,6 +44,10 @@ const SUSPICIOUS_POLLS: u32 = 2;
 /// not: its memory is given back by us, and not by whoever decides last.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How far the threads that answer go before this one and those that it makes to compile on, as
+/// `nice` counts: beside as many of them as there are cores it still gets a tenth of one.
+const NICE: i32 = 10;
+
 /// How a reloader looks, and what it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct ReloadRules {
@@ -136,6 +140,8 @@ impl Reloader {
         thread.spawn(move || {
             // Dropped when the loop ends, also by a panic: `Running::ended` sees it.
             let _end = end;
+            // That it may fail is no loss: it would be as important as the others.
+            let _ = rustix::process::nice(NICE);
             self.run(hints, &heard, &stop);
         })?;
         Ok(running)
