@@ -176,6 +176,8 @@ until_holds 5 "the watcher is up" watcher_is 1 ok
 effect forbid >"$work/lower/policies/one.cedar"
 in_force false 3000
 [ "$(admin /metrics | awk '/^palisade_watch_events_total/ { sum += $2 } END { print sum + 0 }')" = 0 ] || fail "there were events"
-finish "in force by polling after $took ms, without an event"
+polled=$took
+until_holds 5 "the watcher is not believed" watcher_is 0 degraded
+finish "in force by polling after $polled ms, without an event, and the watcher found out"
 
 echo "faults: four survived"
