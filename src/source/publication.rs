@@ -104,12 +104,13 @@ impl Publications {
         let mut ledger = self.ledger();
         let attempt = ledger.refused.take().map(|_| {
             let to = ledger.latest.as_ref();
-            let attempt = ledger.attempt(look, ReloadResult::Unchanged, to);
-            log::restored(&attempt);
-            attempt
+            Arc::new(ledger.attempt(look, ReloadResult::Unchanged, to))
         });
         self.count(ReloadResult::Unchanged, &ledger);
-        self.tell(&ledger, None, attempt);
+        self.tell(&ledger, None, attempt.clone());
+        if let Some(attempt) = attempt {
+            log::restored(&attempt);
+        }
     }
 
     /// A candidate that passed everything: in force by one swap, unless one is pinned.
@@ -120,7 +121,7 @@ impl Publications {
     }
 
     /// A candidate that changes nothing but what is told of it.
-    pub(super) fn refuse(&self, refused: Refused, look: Look) {
+    pub(super) fn refuse(&self, mut refused: Refused, look: Look) {
         let mut ledger = self.ledger();
         if ledger.refused.as_ref().is_some_and(|it| it.is(&refused)) {
             return self.count(ReloadResult::Unchanged, &ledger);
@@ -130,18 +131,17 @@ impl Publications {
         attempt.findings = refused.rejection.findings().to_vec();
         attempt.revision = refused.revision.as_ref().map(Revision::to_string);
         attempt.changes = ledger.changes_to(refused.files.as_deref());
+        if self.keep == 0 {
+            refused.acceptable = None;
+        }
+        ledger.refused = Some(refused);
+        self.count(result, &ledger);
+        let attempt = Arc::new(attempt);
+        self.tell(&ledger, None, Some(Arc::clone(&attempt)));
         // With nothing in force, whoever asked for the first load tells why there is none.
         if ledger.in_force.is_some() {
             log::refused(&attempt);
         }
-        ledger.refused = Some(refused);
-        if self.keep == 0
-            && let Some(refused) = &mut ledger.refused
-        {
-            refused.acceptable = None;
-        }
-        self.count(result, &ledger);
-        self.tell(&ledger, None, Some(attempt));
     }
 
     /// Drops what is retired and no longer in use. Returns whether something is left.
@@ -165,13 +165,13 @@ impl Publications {
         } else {
             ReloadResult::Applied
         };
-        let attempt = ledger.attempt(look, result, Some(&candidate));
+        let attempt = Arc::new(ledger.attempt(look, result, Some(&candidate)));
         let counts = candidate.snapshot.counts();
         ledger.latest = Some(candidate.clone());
         let in_force = (!ledger.pinned).then(|| self.put(ledger, candidate));
         self.count(result, ledger);
+        self.tell(ledger, in_force, Some(Arc::clone(&attempt)));
         log::taken(&attempt, counts);
-        self.tell(ledger, in_force, Some(attempt));
     }
 
     /// The swap itself.
@@ -204,8 +204,9 @@ impl Publications {
         self.metrics.reloaded(result);
     }
 
-    /// Status last: what it tells is in force and counted by then.
-    fn tell(&self, ledger: &Ledger, in_force: Option<InForce>, attempt: Option<Attempt>) {
+    /// Status after all of that: what it tells is in force and counted by then. Only the log comes
+    /// later: whoever reads a line there finds it everywhere.
+    fn tell(&self, ledger: &Ledger, in_force: Option<InForce>, attempt: Option<Arc<Attempt>>) {
         self.metrics.stale(ledger.is_stale());
         self.metrics.pinned(ledger.pinned);
         self.status.turned(Turn {

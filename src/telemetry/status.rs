@@ -75,7 +75,7 @@ pub struct Turn {
     /// What can be brought back; `None` if nobody may.
     pub rollback: Option<Rollback>,
     /// The record, if it is worth one.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Arc<Attempt>>,
 }
 
 /// Everything at one moment.
@@ -213,11 +213,11 @@ impl Status {
 }
 
 impl Reading {
-    fn attempted(&mut self, attempt: Attempt) {
+    fn attempted(&mut self, attempt: Arc<Attempt>) {
         if self.attempts.len() == ATTEMPTS {
             self.attempts.pop_front();
         }
-        self.attempts.push_back(Arc::new(attempt));
+        self.attempts.push_back(attempt);
     }
 }
 
@@ -236,8 +236,8 @@ mod tests {
         }
     }
 
-    fn attempt(revision: &str) -> Attempt {
-        Attempt {
+    fn attempt(revision: &str) -> Arc<Attempt> {
+        Arc::new(Attempt {
             at: SystemTime::UNIX_EPOCH,
             trigger: Trigger::Poll,
             from: None,
@@ -246,7 +246,7 @@ mod tests {
             changes: Changes::default(),
             findings: Vec::new(),
             took: Vec::new(),
-        }
+        })
     }
 
     fn publication() -> Turn {

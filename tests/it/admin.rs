@@ -1,6 +1,9 @@
 //! The admin listener.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use palisade::{
     authz::{Finding, Kind},
@@ -128,7 +131,7 @@ fn status_says_what_is_in_force_and_how_it_came_to_be() {
             revisions: vec![("aaa".to_owned(), at)],
             acceptable: Some("abc".to_owned()),
         }),
-        attempt: Some(attempt),
+        attempt: Some(Arc::new(attempt)),
     });
     let page = server.admin("/v1/status").json();
     assert_eq!(page["revision"], server.revision.as_str());

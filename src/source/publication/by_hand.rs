@@ -61,13 +61,13 @@ impl Publications {
         } else {
             ReloadResult::Unchanged
         };
-        let attempt = ledger.attempt(Look::by(trigger), result, Some(&candidate));
+        let attempt = Arc::new(ledger.attempt(Look::by(trigger), result, Some(&candidate)));
         let counts = candidate.snapshot.counts();
         let in_force = swaps.then(|| self.put(ledger, candidate));
         if !ledger.is_stale() {
             self.metrics.confirmed_at(attempt.at);
         }
+        self.tell(ledger, in_force, Some(Arc::clone(&attempt)));
         log::taken(&attempt, counts);
-        self.tell(ledger, in_force, Some(attempt));
     }
 }

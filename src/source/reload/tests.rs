@@ -6,7 +6,7 @@ use crate::{
     telemetry::{Check, ReloadResult},
 };
 
-use super::*;
+use super::{super::compile::with_room, *};
 
 mod gates;
 mod house;
@@ -234,6 +234,26 @@ fn what_the_system_did_not_let_us_compile_is_tried_again() {
     reloader.look(&mut watcher, Trigger::Poll);
     assert_eq!(house.files().len(), 2);
     assert!(house.metric("palisade_sources_stale 0"));
+}
+
+#[test]
+fn a_compiler_that_panics_refuses_the_edit_and_no_more() {
+    let (house, mut reloader) = House::new(NEVER);
+    reloader.first_load().unwrap();
+    let good = house.revision();
+    reloader.compile = |_, _| with_room("the sources", || panic!("on purpose"));
+    house.write("b.cedar", POLICY);
+    reloader.read_and_apply(Trigger::Event);
+    assert_eq!(house.revision(), good);
+    assert!(house.metric("palisade_reloads_total{reason=\"validate\",result=\"rejected\"} 1"));
+    let attempt = house.status.read().attempts.pop_back().unwrap();
+    let message = &attempt.findings.first().unwrap().message;
+    assert_eq!(message, "the sources made the compiler panic");
+    // The next edit is compiled as ever.
+    reloader.compile = compile;
+    house.write("c.cedar", POLICY);
+    reloader.read_and_apply(Trigger::Event);
+    assert_eq!(house.files().len(), 3);
 }
 
 #[test]

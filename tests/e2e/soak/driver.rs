@@ -173,7 +173,10 @@ impl<'s> Driver<'s> {
                     self.refused = Some(event.clone());
                     self.attempt = Some(event);
                 }
-                What::Restored => self.refused = None,
+                What::Restored => {
+                    self.refused = None;
+                    self.attempt = Some(event);
+                }
             }
         }
         let long_ago = now() - REMEMBERED;

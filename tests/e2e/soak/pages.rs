@@ -50,7 +50,8 @@ impl Pages {
         let last = last.cloned().unwrap_or_default();
         let (result, reason) = match &attempt.what {
             What::Refused(reason) => ("rejected", reason.as_str()),
-            What::Published | What::Restored => ("applied", "none"),
+            What::Published => ("applied", "none"),
+            What::Restored => ("unchanged", "none"),
         };
         expect("revision", &status["revision"], truth.revision)?;
         expect("result", &last["result"], result)?;
