@@ -32,11 +32,6 @@ impl Publisher {
     pub fn publish(&mut self, snapshot: Arc<Snapshot>) {
         self.current.store(Some(snapshot));
     }
-
-    /// The snapshot in force.
-    pub fn current(&self) -> Option<Arc<Snapshot>> {
-        self.current.load_full()
-    }
 }
 
 impl Reader {
@@ -55,7 +50,10 @@ pub trait Override: Debug + Send + Sync {
     fn pin(&self, revision: &str) -> Result<(), OverrideError>;
 
     /// Puts what the files say in force again. Without a pin there is nothing to do.
-    fn unpin(&self);
+    ///
+    /// # Errors
+    /// What they say is refused, and what they said before is not in force.
+    fn unpin(&self) -> Result<(), OverrideError>;
 
     /// Takes the edit that a gate refused last.
     ///
@@ -82,6 +80,17 @@ pub enum OverrideError {
         revision: String,
         /// Those that can be pinned, newest last.
         kept: Vec<String>,
+    },
+    /// The files say nothing that could be put in force.
+    #[error(
+        "the last edit is refused ({reason}), and `{latest}` is what the files said before it: mend \
+         the files, or pin that"
+    )]
+    Refused {
+        /// Why the last edit was refused.
+        reason: &'static str,
+        /// What the files said when they were last in order.
+        latest: String,
     },
     /// It is not what was refused last.
     #[error("`{revision}` is not the edit that was refused last{}", named(refused.as_deref()))]

@@ -16,6 +16,10 @@ use crate::authz::Revision;
 
 use super::Limits;
 
+mod code;
+
+pub(super) use code::Code;
+
 /// The revision that the answer comes from.
 const X_PALISADE_REVISION: HeaderName = HeaderName::from_static("x-palisade-revision");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -62,93 +66,6 @@ pub(super) fn of_revision(mut reply: Reply, revision: &Revision) -> Reply {
         reply.headers_mut().insert(X_PALISADE_REVISION, value);
     }
     reply
-}
-
-/// Why a request is refused, for programs: stable, also as the `reason` of
-/// `palisade_http_requests_rejected_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    BatchTooLarge,
-    BodyTimeout,
-    BodyTooLarge,
-    EmptyBody,
-    ExpiredPageToken,
-    ForbiddenOrigin,
-    ForbiddenPeer,
-    IncompleteBody,
-    Internal,
-    InvalidContentType,
-    InvalidEntities,
-    InvalidHost,
-    InvalidJson,
-    InvalidPageToken,
-    InvalidRequest,
-    InvalidTarget,
-    MethodNotAllowed,
-    NoSnapshot,
-    NotFound,
-    Overloaded,
-    RollbackOff,
-    Unauthorized,
-    UnknownRevision,
-}
-
-impl Code {
-    /// Every code, as `openapi.json` lists them.
-    pub(super) const ALL: [Self; 23] = [
-        Self::BatchTooLarge,
-        Self::BodyTimeout,
-        Self::BodyTooLarge,
-        Self::EmptyBody,
-        Self::ExpiredPageToken,
-        Self::ForbiddenOrigin,
-        Self::ForbiddenPeer,
-        Self::IncompleteBody,
-        Self::Internal,
-        Self::InvalidContentType,
-        Self::InvalidEntities,
-        Self::InvalidHost,
-        Self::InvalidJson,
-        Self::InvalidPageToken,
-        Self::InvalidRequest,
-        Self::InvalidTarget,
-        Self::MethodNotAllowed,
-        Self::NoSnapshot,
-        Self::NotFound,
-        Self::Overloaded,
-        Self::RollbackOff,
-        Self::Unauthorized,
-        Self::UnknownRevision,
-    ];
-
-    /// The name on the wire and in metrics.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::BatchTooLarge => "batch_too_large",
-            Self::BodyTimeout => "body_timeout",
-            Self::BodyTooLarge => "body_too_large",
-            Self::EmptyBody => "empty_body",
-            Self::ExpiredPageToken => "expired_page_token",
-            Self::ForbiddenOrigin => "forbidden_origin",
-            Self::ForbiddenPeer => "forbidden_peer",
-            Self::IncompleteBody => "incomplete_body",
-            Self::Internal => "internal",
-            Self::InvalidContentType => "invalid_content_type",
-            Self::InvalidEntities => "invalid_entities",
-            Self::InvalidHost => "invalid_host",
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidPageToken => "invalid_page_token",
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidTarget => "invalid_target",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::NoSnapshot => "no_snapshot",
-            Self::NotFound => "not_found",
-            Self::Overloaded => "overloaded",
-            Self::RollbackOff => "rollback_off",
-            Self::Unauthorized => "unauthorized",
-            Self::UnknownRevision => "unknown_revision",
-        }
-    }
 }
 
 /// Why a request is not answered with what it asked for; the message is for the caller's
@@ -208,9 +125,9 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, Code::ForbiddenPeer, message).closing()
     }
 
-    /// 403: a page of another origin asks, and not the operator who looks at it.
+    /// 403: a web page asks, and not the operator who looks at it.
     pub(super) fn forbidden_origin() -> Self {
-        let message = "pages of other origins may not change what is in force";
+        let message = "web pages may not change what is in force";
         Self::new(StatusCode::FORBIDDEN, Code::ForbiddenOrigin, message)
     }
 
@@ -244,9 +161,14 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, Code::NotFound, message)
     }
 
-    /// 404: what is asked for by name is not there.
-    pub(super) fn missing(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, code, message)
+    /// 404: there is no such revision to put in force.
+    pub(super) fn unknown_revision(message: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, Code::UnknownRevision, message)
+    }
+
+    /// 409: the files say nothing that could be put in force.
+    pub(super) fn sources_refused(message: String) -> Self {
+        Self::new(StatusCode::CONFLICT, Code::SourcesRefused, message)
     }
 
     /// 405 with what is allowed.

@@ -66,36 +66,15 @@ impl Index {
             .policies()
             .map(|policy| (policy, policy.action_constraint()))
             .collect();
-        let mut actions: HashSet<EntityUid> = HashSet::new();
-        // Most policies name one action: those are found, not sought for each action anew.
-        let mut of_one: HashMap<&EntityUid, Vec<usize>> = HashMap::new();
-        let mut of_some: Vec<(usize, &[EntityUid])> = Vec::new();
-        for (index, (_, constraint)) in policies.iter().enumerate() {
-            match constraint {
-                // Kept apart, in `everywhere`.
-                ActionConstraint::Any => {}
-                ActionConstraint::Eq(action) => {
-                    actions.insert(action.clone());
-                    of_one.entry(action).or_default().push(index);
-                }
-                ActionConstraint::In(listed) => {
-                    actions.extend(listed.iter().cloned());
-                    of_some.push((index, listed));
-                }
-            }
-        }
+        let scopes = Scopes::of(&policies);
+        let mut actions = scopes.actions();
         let declared = schema.into_iter().flat_map(|schema| schema.cedar.actions());
         actions.extend(declared.cloned());
         let groups = Groups::of(schema);
         // Many actions share their policies; one set serves them all.
         let mut built: HashMap<Vec<usize>, Arc<Relevant>> = HashMap::new();
         let mut relevant = |action: Option<&EntityUid>| {
-            let one = action.and_then(|action| of_one.get(action));
-            let some = of_some.iter();
-            let some = some.filter(|(_, listed)| groups.may_match(listed, action));
-            let mut chosen: Vec<usize> = some.map(|(index, _)| *index).collect();
-            chosen.extend(one.into_iter().flatten());
-            chosen.sort_unstable();
+            let chosen = scopes.chosen(&groups, action);
             if let Some(built) = built.get(&chosen) {
                 return Ok(Arc::clone(built));
             }
@@ -198,6 +177,48 @@ impl Index {
     /// Whether a policy forbids.
     pub(super) fn is_forbid(&self, id: &PolicyId) -> bool {
         self.forbids.contains(id)
+    }
+}
+
+/// Policies by what their action scopes say, as places in a list.
+#[derive(Default)]
+struct Scopes<'p> {
+    /// Most policies name one action: those are found, not sought for each action anew.
+    of_one: HashMap<&'p EntityUid, Vec<usize>>,
+    of_some: Vec<(usize, &'p [EntityUid])>,
+}
+
+impl<'p> Scopes<'p> {
+    fn of(policies: &'p [(&Policy, ActionConstraint)]) -> Self {
+        let mut scopes = Self::default();
+        for (index, (_, constraint)) in policies.iter().enumerate() {
+            match constraint {
+                // Kept apart, in `everywhere`.
+                ActionConstraint::Any => {}
+                ActionConstraint::Eq(action) => {
+                    scopes.of_one.entry(action).or_default().push(index);
+                }
+                ActionConstraint::In(listed) => scopes.of_some.push((index, listed)),
+            }
+        }
+        scopes
+    }
+
+    /// Every action and group that is named.
+    fn actions(&self) -> HashSet<EntityUid> {
+        let listed = self.of_some.iter().flat_map(|(_, listed)| *listed);
+        self.of_one.keys().copied().chain(listed).cloned().collect()
+    }
+
+    /// The policies that can matter for an action, in the order of the list.
+    fn chosen(&self, groups: &Groups, action: Option<&EntityUid>) -> Vec<usize> {
+        let one = action.and_then(|action| self.of_one.get(action));
+        let some = self.of_some.iter();
+        let some = some.filter(|(_, listed)| groups.may_match(listed, action));
+        let mut chosen: Vec<usize> = some.map(|(index, _)| *index).collect();
+        chosen.extend(one.into_iter().flatten());
+        chosen.sort_unstable();
+        chosen
     }
 }
 

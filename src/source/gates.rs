@@ -73,10 +73,10 @@ impl Gate {
 }
 
 impl Verdict {
-    /// Compares how many policies there are with how many are in force. The first set is
-    /// compared with nothing.
-    pub(super) fn shrink(&mut self, gate: Gate, candidate: Counts, in_force: Option<Counts>) {
-        let before = in_force.map_or(0, |counts| counts.policies);
+    /// Compares how many policies there are with how many there were when the files were last in
+    /// order, which is what is in force but for a pin. The first set is compared with nothing.
+    pub(super) fn shrink(&mut self, gate: Gate, candidate: Counts, latest: Option<Counts>) {
+        let before = latest.map_or(0, |counts| counts.policies);
         let after = candidate.policies;
         let emptied = after == 0 && before > 0;
         // That nothing is left is never taken in silence.
@@ -96,14 +96,14 @@ impl Verdict {
         &mut self,
         gate: Gate,
         candidate: Snapshot,
-        in_force: Option<Counts>,
+        latest: Option<Counts>,
     ) -> Result<Snapshot, Rejection> {
         let work = move || {
             let rehearsal = rehearse(&candidate);
             Ok((candidate, rehearsal))
         };
         let (candidate, rehearsal) = compile::with_room("the canaries", work)?;
-        let gone = gone(in_force.unwrap_or_default(), &rehearsal);
+        let gone = gone(latest.unwrap_or_default(), &rehearsal);
         let findings = rehearsal.findings.into_iter().chain(gone);
         self.findings
             .extend(findings.map(|it| gate.weigh(it, "--canary")));

@@ -18,7 +18,7 @@ mod by_hand;
 mod ledger;
 
 use ledger::Ledger;
-pub(super) use ledger::{Candidate, Known, Refused};
+pub(super) use ledger::{Candidate, Refused};
 
 /// Shared by the loop that reads the files and by operators; decisions never wait for it.
 #[derive(Debug)]
@@ -74,11 +74,6 @@ impl Publications {
         latest.and_then(|it| it.snapshot.valid().cloned())
     }
 
-    /// Whether this revision has to be compiled at all.
-    pub(super) fn knows(&self, revision: &Revision) -> Known {
-        self.ledger().knows(revision)
-    }
-
     /// Whether something other than the files was in the way when they were last looked at.
     pub(super) fn is_untried(&self) -> bool {
         let ledger = self.ledger();
@@ -94,52 +89,56 @@ impl Publications {
         refused.map(|it| it.rejection.clone())
     }
 
-    /// The files are what they were when they were last looked at, refused or not.
-    pub(super) fn unchanged(&self) {
-        self.count(ReloadResult::Unchanged, &self.ledger());
-    }
-
-    /// The files say again what they said when they were last in order.
-    pub(super) fn confirm(&self, look: Look) {
+    /// Whether there is nothing to compile: the files say what they said before, or what is in
+    /// force.
+    pub(super) fn settles(&self, revision: &Revision, look: &Look) -> bool {
         let mut ledger = self.ledger();
-        let attempt = ledger.refused.take().map(|_| {
-            let to = ledger.latest.as_ref();
-            Arc::new(ledger.attempt(look, ReloadResult::Unchanged, to))
-        });
-        self.count(ReloadResult::Unchanged, &ledger);
+        let known = ledger.known(revision);
+        if known.is_none() && !ledger.is_refused(revision) {
+            return false;
+        }
+        self.count(ReloadResult::Unchanged);
+        let attempt = known.and_then(|known| ledger.confirm(known, look));
+        let attempt = attempt.map(Arc::new);
+        self.looked(&ledger);
         self.tell(&ledger, None, attempt.clone());
+        drop(ledger);
         if let Some(attempt) = attempt {
             log::restored(&attempt);
         }
+        true
     }
 
     /// A candidate that passed everything: in force by one swap, unless one is pinned.
-    pub(super) fn offer(&self, candidate: Candidate, look: Look) {
+    pub(super) fn offer(&self, candidate: &Candidate, look: &Look) {
         let mut ledger = self.ledger();
         ledger.refused = None;
-        self.take(&mut ledger, candidate, look);
+        let attempt = self.take(&mut ledger, candidate.clone(), look);
+        self.looked(&ledger);
+        drop(ledger);
+        log::taken(&attempt, candidate.snapshot.counts());
     }
 
     /// A candidate that changes nothing but what is told of it.
-    pub(super) fn refuse(&self, mut refused: Refused, look: Look) {
+    pub(super) fn refuse(&self, mut refused: Refused, look: &Look) {
         let mut ledger = self.ledger();
         if ledger.refused.as_ref().is_some_and(|it| it.is(&refused)) {
-            return self.count(ReloadResult::Unchanged, &ledger);
+            self.count(ReloadResult::Unchanged);
+            return self.looked(&ledger);
         }
-        let result = ReloadResult::Rejected(refused.rejection.reason());
-        let mut attempt = ledger.attempt(look, result, None);
-        attempt.findings = refused.rejection.findings().to_vec();
-        attempt.revision = refused.revision.as_ref().map(Revision::to_string);
-        attempt.changes = ledger.changes_to(refused.files.as_deref());
+        let attempt = Arc::new(ledger.refusal(&refused, look));
         if self.keep == 0 {
             refused.acceptable = None;
         }
-        ledger.refused = Some(refused);
-        self.count(result, &ledger);
-        let attempt = Arc::new(attempt);
+        let before = ledger.refused.replace(refused);
+        self.count(attempt.result);
+        self.looked(&ledger);
         self.tell(&ledger, None, Some(Arc::clone(&attempt)));
+        let first = ledger.in_force.is_none();
+        drop(ledger);
+        drop(before);
         // With nothing in force, whoever asked for the first load tells why there is none.
-        if ledger.in_force.is_some() {
+        if !first {
             log::refused(&attempt);
         }
     }
@@ -159,19 +158,18 @@ impl Publications {
         left
     }
 
-    fn take(&self, ledger: &mut Ledger, candidate: Candidate, look: Look) {
+    fn take(&self, ledger: &mut Ledger, candidate: Candidate, look: &Look) -> Arc<Attempt> {
         let result = if ledger.pinned {
             ReloadResult::Held
         } else {
             ReloadResult::Applied
         };
         let attempt = Arc::new(ledger.attempt(look, result, Some(&candidate)));
-        let counts = candidate.snapshot.counts();
         ledger.latest = Some(candidate.clone());
         let in_force = (!ledger.pinned).then(|| self.put(ledger, candidate));
-        self.count(result, ledger);
+        self.count(result);
         self.tell(ledger, in_force, Some(Arc::clone(&attempt)));
-        log::taken(&attempt, counts);
+        attempt
     }
 
     /// The swap itself.
@@ -185,23 +183,21 @@ impl Publications {
             files,
             loaded_at: SystemTime::now(),
         };
-        let before = ledger.in_force.replace(now.clone());
-        ledger.earlier.retain(|it| !it.is(now.snapshot.revision()));
-        ledger.earlier.extend(before);
-        while ledger.earlier.len() > self.keep {
-            ledger.retire_first();
-        }
+        ledger.replace(now.clone(), self.keep);
         now
     }
 
+    fn count(&self, result: ReloadResult) {
+        self.metrics.reloaded(result);
+    }
+
     /// The sources were looked at.
-    fn count(&self, result: ReloadResult, ledger: &Ledger) {
+    fn looked(&self, ledger: &Ledger) {
         let now = SystemTime::now();
         self.metrics.attempted_at(now);
         if !ledger.is_stale() {
             self.metrics.confirmed_at(now);
         }
-        self.metrics.reloaded(result);
     }
 
     /// Status after all of that: what it tells is in force and counted by then. Only the log comes
@@ -222,3 +218,6 @@ impl Publications {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

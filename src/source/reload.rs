@@ -24,7 +24,7 @@ use super::{
     SourceSpec,
     compile::compile,
     gates::{Gate, Gates, Unfit, Verdict},
-    publication::{Candidate, Known, Look, Publications, Refused},
+    publication::{Candidate, Look, Publications, Refused},
     read,
     scan::Scan,
     watch::Watcher,
@@ -202,16 +202,14 @@ impl Reloader {
         match result {
             Ok(sources) => self.consider(sources, look),
             // What could not be read may be mended without a trace on the files.
-            Err(rejection) => self.publications.refuse(Refused::unread(rejection), look),
+            Err(rejection) => self.publications.refuse(Refused::unread(rejection), &look),
         }
     }
 
     fn consider(&self, sources: Sources, mut look: Look) {
         let revision = sources.revision();
-        match self.publications.knows(&revision) {
-            Known::Latest => return self.publications.confirm(look),
-            Known::Refused => return self.publications.unchanged(),
-            Known::Not => {}
+        if self.publications.settles(&revision, &look) {
+            return;
         }
         let files = sources.files();
         let files = files
@@ -223,12 +221,13 @@ impl Reloader {
         match judged.and_then(|candidate| self.judge(candidate, &mut look)) {
             Ok(snapshot) => {
                 let snapshot = Arc::new(snapshot);
-                self.publications.offer(Candidate { snapshot, files }, look);
+                self.publications
+                    .offer(&Candidate { snapshot, files }, &look);
             }
             // No thread to compile on: the revision is as good as unread.
             Err(unfit) if unfit.rejection.reason() == Kind::Io => {
                 let refused = Refused::unread(unfit.rejection);
-                self.publications.refuse(refused, look);
+                self.publications.refuse(refused, &look);
             }
             Err(unfit) => {
                 let refused = Refused {
@@ -237,7 +236,7 @@ impl Reloader {
                     files: Some(files),
                     acceptable: unfit.acceptable,
                 };
-                self.publications.refuse(refused, look);
+                self.publications.refuse(refused, &look);
             }
         }
     }

@@ -68,7 +68,7 @@ pub(super) struct Families {
     pub(super) batch_size: Histogram,
     /// Size of request bodies.
     pub(super) body_bytes: Histogram,
-    /// Looks at the sources that read them whole.
+    /// Attempts to bring other sources into force, and looks at the sources that found nothing new.
     pub(super) reloads: IntCounterVec,
     /// Time to read, to compile and to try the sources.
     pub(super) reload_duration: HistogramVec,
@@ -171,7 +171,7 @@ impl Families {
             )?,
             reloads: new.counters(
                 "palisade_reloads_total",
-                "Looks at the sources that read them whole.",
+                "Attempts to bring other sources into force, and looks at the sources that found nothing new.",
                 &["result", "reason"],
             )?,
             reload_duration: new.histograms(

@@ -77,6 +77,12 @@ impl Operated {
         reply.json()
     }
 
+    /// The last attempt.
+    fn last(&mut self) -> Value {
+        let attempts = self.status()["attempts"].as_array_mut().unwrap().pop();
+        attempts.unwrap()
+    }
+
     fn ready(&mut self) -> Value {
         let reply = self.admin.send("GET", "/readyz", &[], b"");
         assert_eq!(reply.status, 200);
@@ -112,7 +118,7 @@ fn a_pin_brings_back_what_was_in_force_and_edits_wait_for_its_end() {
     assert_eq!(operated.in_force(), (four.clone(), 4));
     let ready = operated.ready();
     assert_eq!(ready["pinned"], true);
-    let waits = "pinned by an operator: what is on disk waits";
+    let waits = "pinned by an operator: a good edit waits";
     assert_eq!(ready["checks"]["sources"]["message"], waits);
     operated.has_metric("palisade_snapshot_pinned 1");
     operated.has_metric("palisade_sources_stale 1");
@@ -176,8 +182,7 @@ fn what_is_no_longer_kept_cannot_be_pinned() {
     );
     assert_eq!(operated.edit(1)["result"], "rejected");
     let message = &operated.ready()["checks"]["sources"]["message"];
-    let expected = "the last edit was refused (shrink): 1 findings; \
-                    pinned by an operator: what is on disk waits";
+    let expected = "the last edit was refused (shrink): 1 findings; pinned by an operator";
     assert_eq!(*message, expected);
     assert_eq!(operated.post("/v1/unpin", &Value::Null).status, 200);
     assert_eq!(operated.in_force(), (six, 6));
@@ -252,20 +257,57 @@ fn nobody_puts_anything_in_force_unless_it_was_meant() {
 }
 
 #[test]
-fn a_page_of_another_origin_changes_nothing() {
+fn an_edit_that_is_refused_keeps_a_pin_from_ending_in_the_one_before() {
     let mut operated = Operated::start(4, &["--rollback=1"]);
     let (four, _) = operated.in_force();
     operated.edit(5);
     operated.post("/v1/pin", &json!({ "revision": four }));
-    let origin = ("Origin", "http://evil.example");
-    let reply = operated.admin.send("POST", "/v1/unpin", &[origin], b"");
+    write(&operated.folder, "permit (");
+    wait_for("the edit is refused", || {
+        operated.last()["reason"] == "parse"
+    });
+    let reply = operated.post("/v1/unpin", &Value::Null);
     assert_eq!(
         (reply.status, reply.code().as_str()),
-        (403, "forbidden_origin")
+        (409, "sources_refused")
     );
+    assert_eq!(operated.in_force(), (four.clone(), 4));
+    // Back to what is pinned: nothing waits any more, and no gate is asked.
+    assert_eq!(operated.edit(4)["result"], "unchanged");
+    operated.has_metric("palisade_sources_stale 0");
+    assert_eq!(operated.post("/v1/unpin", &Value::Null).status, 200);
     assert_eq!(operated.in_force(), (four, 4));
-    for body in [json!({}), json!({ "revision": 1 }), json!([])] {
-        assert_eq!(operated.post("/v1/pin", &body).code(), "invalid_request");
+}
+
+#[test]
+fn a_web_page_changes_nothing() {
+    let mut operated = Operated::start(4, &["--rollback=1"]);
+    let (four, _) = operated.in_force();
+    operated.edit(5);
+    operated.post("/v1/pin", &json!({ "revision": four }));
+    // Whatever its name: a page can have any name stand for this address.
+    for origin in [
+        "http://evil.example",
+        &format!("http://{}", operated.process.admin),
+    ] {
+        let origin = ("Origin", origin);
+        let reply = operated.admin.send("POST", "/v1/unpin", &[origin], b"");
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (403, "forbidden_origin")
+        );
+    }
+    assert_eq!(operated.in_force(), (four, 4));
+    let long = "a".repeat(1 << 19);
+    for body in [
+        json!({}),
+        json!({ "revision": 1 }),
+        json!([]),
+        json!({ "revision": long }),
+    ] {
+        let reply = operated.post("/v1/pin", &body);
+        assert_eq!(reply.code(), "invalid_request");
+        assert!(reply.body.len() < 300, "{}", reply.body);
     }
     let reply = operated.admin.send("POST", "/v1/pin", &[], b"{}");
     assert_eq!(reply.code(), "invalid_content_type");

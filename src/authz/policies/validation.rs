@@ -98,7 +98,8 @@ impl Policies {
             let origin = self.origins.get(policy.id())?;
             let file = sources.policies.get(origin.file)?;
             let (start, end) = origin.span?;
-            let text = file.bytes.get(start..end)?;
+            // As it was parsed: a byte order mark is no part of it.
+            let text = text::utf8(file).ok()?.get(start..end)?;
             Some((policy.id().clone(), Sha256::digest(text).into()))
         };
         alone.filter_map(digest).collect()
@@ -201,6 +202,24 @@ mod tests {
         }
         let bad = sources(&other, &[GOOD]);
         assert!(Snapshot::compile_knowing(&bad, Some(known)).is_err());
+    }
+
+    #[test]
+    fn the_last_bytes_of_a_policy_behind_a_byte_order_mark_count() {
+        let text = |it: &str| format!("\u{feff}permit(principal,action,resource)when{{{it}}};");
+        let good = text("principal.level>1");
+        let bad = text("principal.level>a");
+        let shifted = text("principal.level>1||principal.lab==1");
+        let first = Snapshot::compile(&sources(SCHEMA, &[&good])).unwrap();
+        for next in [bad, shifted] {
+            let next = sources(SCHEMA, &[&next]);
+            assert!(Snapshot::compile_knowing(&next, first.valid().map(|it| &**it)).is_err());
+        }
+        // The same length, and other in the last bytes alone.
+        let schema = "entity U { ok: Bool }; action a appliesTo { principal: U, resource: U };";
+        let first = Snapshot::compile(&sources(schema, &[&text("principal.ok")])).unwrap();
+        let next = sources(schema, &[&text("principal.on")]);
+        assert!(Snapshot::compile_knowing(&next, first.valid().map(|it| &**it)).is_err());
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What an operator puts in force by hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use crate::{
     source::log,
     store::{Override, OverrideError},
-    telemetry::{ReloadResult, Trigger},
+    telemetry::{Attempt, ReloadResult, Trigger},
 };
 
 use super::{
@@ -22,18 +22,24 @@ impl Override for Publications {
                 kept: ledger.revisions().map(|it| it.0).collect(),
             });
         };
-        ledger.pinned = true;
-        self.turn_to(&mut ledger, candidate, Trigger::Pin);
+        let was_pinned = std::mem::replace(&mut ledger.pinned, true);
+        let swaps = !ledger.is_in_force(candidate.snapshot.revision());
+        // Who says it again and again fills no page with it.
+        if swaps || !was_pinned {
+            self.turn_to(ledger, candidate, Trigger::Pin);
+        }
         Ok(())
     }
 
-    fn unpin(&self) {
+    fn unpin(&self) -> Result<(), OverrideError> {
         let mut ledger = self.ledger();
-        let latest = ledger.latest.clone();
-        if let Some(latest) = latest.filter(|_| ledger.pinned) {
+        let in_force = ledger.in_force.as_ref().map(Candidate::from);
+        if let Some(in_force) = in_force.filter(|_| ledger.pinned) {
+            let next = ledger.after_pin()?;
             ledger.pinned = false;
-            self.turn_to(&mut ledger, latest, Trigger::Unpin);
+            self.turn_to(ledger, next.unwrap_or(in_force), Trigger::Unpin);
         }
+        Ok(())
     }
 
     fn accept(&self, revision: &str) -> Result<(), OverrideError> {
@@ -46,28 +52,39 @@ impl Override for Publications {
             return Err(ledger.not_acceptable(revision));
         };
         let snapshot = Arc::new(*snapshot);
+        let counts = snapshot.counts();
         let look = Look::by(Trigger::Accept);
-        self.take(&mut ledger, Candidate { snapshot, files }, look);
+        let attempt = self.take(&mut ledger, Candidate { snapshot, files }, &look);
+        self.confirmed(&ledger, &attempt);
+        drop(ledger);
+        log::taken(&attempt, counts);
         Ok(())
     }
 }
 
 impl Publications {
     /// An operator wants this in force; it may be so already.
-    fn turn_to(&self, ledger: &mut Ledger, candidate: Candidate, trigger: Trigger) {
+    fn turn_to(&self, mut ledger: MutexGuard<'_, Ledger>, candidate: Candidate, trigger: Trigger) {
         let swaps = !ledger.is_in_force(candidate.snapshot.revision());
         let result = if swaps {
             ReloadResult::Applied
         } else {
             ReloadResult::Unchanged
         };
-        let attempt = Arc::new(ledger.attempt(Look::by(trigger), result, Some(&candidate)));
+        let attempt = Arc::new(ledger.attempt(&Look::by(trigger), result, Some(&candidate)));
         let counts = candidate.snapshot.counts();
-        let in_force = swaps.then(|| self.put(ledger, candidate));
+        let in_force = swaps.then(|| self.put(&mut ledger, candidate));
+        self.count(result);
+        self.confirmed(&ledger, &attempt);
+        self.tell(&ledger, in_force, Some(Arc::clone(&attempt)));
+        drop(ledger);
+        log::taken(&attempt, counts);
+    }
+
+    /// What the files said last may be in force by this.
+    fn confirmed(&self, ledger: &Ledger, attempt: &Attempt) {
         if !ledger.is_stale() {
             self.metrics.confirmed_at(attempt.at);
         }
-        self.tell(ledger, in_force, Some(Arc::clone(&attempt)));
-        log::taken(&attempt, counts);
     }
 }

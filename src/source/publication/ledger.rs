@@ -46,15 +46,6 @@ pub(in crate::source) struct Refused {
     pub(in crate::source) acceptable: Option<Box<Snapshot>>,
 }
 
-/// What a revision is to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum Known {
-    /// What the files said last.
-    Latest,
-    Not,
-    Refused,
-}
-
 impl Ledger {
     pub(super) fn new(publisher: Publisher) -> Self {
         Self {
@@ -68,21 +59,51 @@ impl Ledger {
         }
     }
 
-    pub(super) fn knows(&self, revision: &Revision) -> Known {
-        let refused = self.refused.as_ref().and_then(|it| it.revision.as_ref());
-        if self.latest.as_ref().is_some_and(|it| it.is(revision)) {
-            Known::Latest
-        } else if refused == Some(revision) {
-            Known::Refused
-        } else {
-            Known::Not
+    /// What a revision is, if it need not be compiled: what the files said when they were last in
+    /// order, or what is in force.
+    pub(super) fn known(&self, revision: &Revision) -> Option<Candidate> {
+        let latest = self.latest.iter().cloned();
+        let known = latest.chain(self.in_force.iter().map(Candidate::from));
+        known.into_iter().find(|it| it.is(revision))
+    }
+
+    pub(super) fn is_refused(&self, revision: &Revision) -> bool {
+        let refused = self.refused.as_ref();
+        refused.is_some_and(|it| it.revision.as_ref() == Some(revision))
+    }
+
+    /// The files say something known. A record, if they said something else before.
+    pub(super) fn confirm(&mut self, known: Candidate, look: &Look) -> Option<Attempt> {
+        let revision = known.snapshot.revision();
+        let same = self.latest.as_ref().is_some_and(|it| it.is(revision));
+        let news = self.refused.is_some() || !same;
+        let attempt = news.then(|| self.attempt(look, ReloadResult::Unchanged, Some(&known)));
+        self.refused = None;
+        self.latest = Some(known);
+        attempt
+    }
+
+    /// Puts something else in force, and keeps so many of what was.
+    pub(super) fn replace(&mut self, now: InForce, keep: usize) {
+        let earlier = std::mem::take(&mut self.earlier);
+        let is_same = |it: &InForce| it.is(now.snapshot.revision());
+        let (same, others): (VecDeque<_>, VecDeque<_>) = earlier.into_iter().partition(is_same);
+        // Compiled anew, it is another snapshot of the same revision.
+        let same = same.into_iter().map(|it| it.snapshot);
+        let same = same.filter(|it| !Arc::ptr_eq(it, &now.snapshot));
+        self.retired.extend(same);
+        self.earlier = others;
+        self.earlier.extend(self.in_force.replace(now));
+        while self.earlier.len() > keep {
+            let first = self.earlier.pop_front();
+            self.retired.extend(first.map(|it| it.snapshot));
         }
     }
 
     /// The record of what is being done, before it is done.
     pub(super) fn attempt(
         &self,
-        look: Look,
+        look: &Look,
         result: ReloadResult,
         to: Option<&Candidate>,
     ) -> Attempt {
@@ -95,7 +116,18 @@ impl Ledger {
             result,
             changes: self.changes_to(to.map(|it| &*it.files)),
             findings: to.map_or_else(Vec::new, |it| it.snapshot.warnings().to_vec()),
-            took: look.took,
+            took: look.took.clone(),
+        }
+    }
+
+    /// The record of a candidate that is refused.
+    pub(super) fn refusal(&self, refused: &Refused, look: &Look) -> Attempt {
+        let result = ReloadResult::Rejected(refused.rejection.reason());
+        Attempt {
+            revision: refused.revision.as_ref().map(Revision::to_string),
+            changes: self.changes_to(refused.files.as_deref()),
+            findings: refused.rejection.findings().to_vec(),
+            ..self.attempt(look, result, None)
         }
     }
 
@@ -111,8 +143,13 @@ impl Ledger {
 
     /// Whether what is on disk is not what is in force.
     pub(super) fn is_stale(&self) -> bool {
+        self.refused.is_some() || self.waits()
+    }
+
+    /// Whether something good waits for the end of a pin.
+    fn waits(&self) -> bool {
         let latest = self.latest.as_ref().map(|it| it.snapshot.revision());
-        self.refused.is_some() || !latest.is_some_and(|it| self.is_in_force(it))
+        !latest.is_some_and(|it| self.is_in_force(it))
     }
 
     pub(super) fn check(&self) -> Check {
@@ -122,8 +159,8 @@ impl Ledger {
             format!("the last edit was refused ({reason}): {count} findings")
         });
         let pinned = self.pinned.then(|| {
-            if self.is_stale() {
-                "pinned by an operator: what is on disk waits".to_owned()
+            if self.waits() {
+                "pinned by an operator: a good edit waits".to_owned()
             } else {
                 "pinned by an operator".to_owned()
             }
@@ -136,7 +173,7 @@ impl Ledger {
         }
     }
 
-    /// What can be pinned: what is in force, what was, and what waits for the end of a pin.
+    /// What can be pinned: what is in force, and what was; the newest last.
     pub(super) fn revisions(&self) -> impl Iterator<Item = (String, SystemTime)> {
         let known = self.earlier.iter().chain(&self.in_force);
         known.map(|it| (it.snapshot.revision().to_string(), it.loaded_at))
@@ -145,10 +182,23 @@ impl Ledger {
     pub(super) fn find(&self, revision: &str) -> Option<Candidate> {
         let known = self.earlier.iter().chain(&self.in_force);
         let mut known = known.filter(|it| it.snapshot.revision().as_str() == revision);
-        known.next().map(|it| Candidate {
-            snapshot: Arc::clone(&it.snapshot),
-            files: Arc::clone(&it.files),
-        })
+        known.next().map(Candidate::from)
+    }
+
+    /// What is put in force when a pin ends; nothing if it is already.
+    ///
+    /// # Errors
+    /// The last edit is refused, and what the files said before it is not what is in force: nobody
+    /// can have meant that.
+    pub(super) fn after_pin(&self) -> Result<Option<Candidate>, OverrideError> {
+        let waits = self.latest.clone().filter(|_| self.waits());
+        match (&self.refused, waits) {
+            (Some(refused), Some(latest)) => Err(OverrideError::Refused {
+                reason: refused.rejection.reason().as_str(),
+                latest: latest.snapshot.revision().to_string(),
+            }),
+            (_, waits) => Ok(waits),
+        }
     }
 
     pub(super) fn rollback(&self) -> Rollback {
@@ -177,10 +227,14 @@ impl Ledger {
             },
         }
     }
+}
 
-    pub(super) fn retire_first(&mut self) {
-        let first = self.earlier.pop_front();
-        self.retired.extend(first.map(|it| it.snapshot));
+impl From<&InForce> for Candidate {
+    fn from(in_force: &InForce) -> Self {
+        Self {
+            snapshot: Arc::clone(&in_force.snapshot),
+            files: Arc::clone(&in_force.files),
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub enum ReloadResult {
     Held,
     /// The candidate was refused; the last good one stays.
     Rejected(Kind),
-    /// The sources are what is in force.
+    /// What is in force stays, and nothing waits that did not wait before.
     Unchanged,
 }
 

@@ -59,6 +59,7 @@ impl<'o> Disk<'o> {
     /// Truncates a file and writes it in two parts, as `>` does.
     pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
         let half = bytes.len() / 2;
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
         self.tell(|| fs::write(self.at(path), b""));
         self.tell(|| fs::write(self.at(path), &bytes[..half]));
         self.tell(|| fs::write(self.at(path), bytes));
