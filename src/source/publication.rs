@@ -97,10 +97,9 @@ impl Publications {
         if known.is_none() && !ledger.is_refused(revision) {
             return false;
         }
-        self.count(ReloadResult::Unchanged);
         let attempt = known.and_then(|known| ledger.confirm(known, look));
         let attempt = attempt.map(Arc::new);
-        self.looked(&ledger);
+        self.count(ReloadResult::Unchanged, look, &ledger);
         self.tell(&ledger, None, attempt.clone());
         drop(ledger);
         if let Some(attempt) = attempt {
@@ -114,7 +113,6 @@ impl Publications {
         let mut ledger = self.ledger();
         ledger.refused = None;
         let attempt = self.take(&mut ledger, candidate.clone(), look);
-        self.looked(&ledger);
         drop(ledger);
         log::taken(&attempt, candidate.snapshot.counts());
     }
@@ -123,16 +121,14 @@ impl Publications {
     pub(super) fn refuse(&self, mut refused: Refused, look: &Look) {
         let mut ledger = self.ledger();
         if ledger.refused.as_ref().is_some_and(|it| it.is(&refused)) {
-            self.count(ReloadResult::Unchanged);
-            return self.looked(&ledger);
+            return self.count(ReloadResult::Unchanged, look, &ledger);
         }
         let attempt = Arc::new(ledger.refusal(&refused, look));
         if self.keep == 0 {
             refused.acceptable = None;
         }
         let before = ledger.refused.replace(refused);
-        self.count(attempt.result);
-        self.looked(&ledger);
+        self.count(attempt.result, look, &ledger);
         self.tell(&ledger, None, Some(Arc::clone(&attempt)));
         let first = ledger.in_force.is_none();
         drop(ledger);
@@ -167,7 +163,7 @@ impl Publications {
         let attempt = Arc::new(ledger.attempt(look, result, Some(&candidate)));
         ledger.latest = Some(candidate.clone());
         let in_force = (!ledger.pinned).then(|| self.put(ledger, candidate));
-        self.count(result);
+        self.count(result, look, ledger);
         self.tell(ledger, in_force, Some(Arc::clone(&attempt)));
         attempt
     }
@@ -187,14 +183,13 @@ impl Publications {
         now
     }
 
-    fn count(&self, result: ReloadResult) {
+    /// Counts an attempt, or a look that found nothing new.
+    fn count(&self, result: ReloadResult, look: &Look, ledger: &Ledger) {
         self.metrics.reloaded(result);
-    }
-
-    /// The sources were looked at.
-    fn looked(&self, ledger: &Ledger) {
         let now = SystemTime::now();
-        self.metrics.attempted_at(now);
+        if look.trigger.looks() {
+            self.metrics.attempted_at(now);
+        }
         if !ledger.is_stale() {
             self.metrics.confirmed_at(now);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use crate::{
     source::log,
     store::{Override, OverrideError},
-    telemetry::{Attempt, ReloadResult, Trigger},
+    telemetry::{ReloadResult, Trigger},
 };
 
 use super::{
@@ -55,7 +55,6 @@ impl Override for Publications {
         let counts = snapshot.counts();
         let look = Look::by(Trigger::Accept);
         let attempt = self.take(&mut ledger, Candidate { snapshot, files }, &look);
-        self.confirmed(&ledger, &attempt);
         drop(ledger);
         log::taken(&attempt, counts);
         Ok(())
@@ -71,20 +70,13 @@ impl Publications {
         } else {
             ReloadResult::Unchanged
         };
-        let attempt = Arc::new(ledger.attempt(&Look::by(trigger), result, Some(&candidate)));
+        let look = Look::by(trigger);
+        let attempt = Arc::new(ledger.attempt(&look, result, Some(&candidate)));
         let counts = candidate.snapshot.counts();
         let in_force = swaps.then(|| self.put(&mut ledger, candidate));
-        self.count(result);
-        self.confirmed(&ledger, &attempt);
+        self.count(result, &look, &ledger);
         self.tell(&ledger, in_force, Some(Arc::clone(&attempt)));
         drop(ledger);
         log::taken(&attempt, counts);
-    }
-
-    /// What the files said last may be in force by this.
-    fn confirmed(&self, ledger: &Ledger, attempt: &Attempt) {
-        if !ledger.is_stale() {
-            self.metrics.confirmed_at(attempt.at);
-        }
     }
 }

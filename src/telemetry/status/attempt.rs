@@ -95,6 +95,14 @@ impl Attempt {
 }
 
 impl Trigger {
+    /// Whether the files are looked at for it.
+    pub fn looks(self) -> bool {
+        match self {
+            Self::Accept | Self::Pin | Self::Unpin => false,
+            Self::Event | Self::Poll | Self::Start => true,
+        }
+    }
+
     /// The name in the log and on the status page.
     pub fn as_str(self) -> &'static str {
         match self {
