@@ -68,11 +68,13 @@ pub(super) fn taken(attempt: &Attempt, counts: Counts) {
 
 /// A candidate was refused.
 pub(super) fn refused(attempt: &Attempt) {
-    let first = errors(&attempt.findings).next().map(line);
-    let first = first.unwrap_or_default();
+    let first = errors(&attempt.findings).next();
+    let help = first.and_then(|it| it.help.as_deref());
+    let first = first.map(line).unwrap_or_default();
     record!(
         warn,
         attempt,
+        help,
         "refused the sources, the last good ones stay: {first}"
     );
 }
@@ -113,7 +115,7 @@ fn joined(findings: &[Finding]) -> Option<String> {
 }
 
 fn list(shown: impl Iterator<Item = String>, hidden: usize, between: &str) -> Option<String> {
-    let more = (hidden > 0).then(|| format!("{hidden} more on `/v1/status`"));
+    let more = (hidden > 0).then(|| format!("{hidden} more"));
     let all: Vec<String> = shown.chain(more).collect();
     (!all.is_empty()).then(|| all.join(between))
 }

@@ -45,8 +45,9 @@ const SUSPICIOUS_POLLS: u32 = 2;
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How far the threads that answer go before this one and those that it makes to compile on, as
-/// `nice` counts: beside as many of them as there are cores it still gets a tenth of one.
-const NICE: i32 = 10;
+/// `nice` counts: beside as many of them as there are cores it still gets a quarter of one, which is
+/// an edit of what ships in force in two seconds.
+const NICE: i32 = 5;
 
 /// How a reloader looks, and what it takes.
 #[derive(Clone, Copy, Debug)]

@@ -33,12 +33,12 @@ fn failing(snapshot: &Snapshot) -> usize {
 
 #[test]
 fn every_edition_answers_them_with_its_own_data_and_with_none() {
-    assert_eq!(cases().len(), 28);
+    assert_eq!(cases().len(), 33);
     for edition in Edition::ALL {
         for sources in [edition.sources(), edition.shipped()] {
             let rehearsal = with_canaries(sources).rehearse(|| true);
             assert_eq!(rehearsal.findings, [], "{}", edition.name());
-            assert_eq!(rehearsal.cases, 28);
+            assert_eq!(rehearsal.cases, 33);
         }
     }
 }
@@ -75,6 +75,25 @@ fn each_is_named_after_its_row_or_fact_and_fails_under_policies_that_are_wrong()
     assert_eq!(failing(&only("")), count("allow") + by_guard);
     let everything = only("permit (principal, action, resource);");
     assert_eq!(failing(&everything), count("deny"));
+}
+
+#[test]
+fn no_guard_can_be_deleted_unseen() {
+    let name = "policies/enterprise/guards.cedar";
+    let whole = text(name);
+    let ids = whole.lines().filter_map(|line| line.strip_prefix("@id(\""));
+    let ids: Vec<&str> = ids.filter_map(|line| line.strip_suffix("\")")).collect();
+    assert_eq!(ids.len(), 22);
+    for id in ids {
+        let start = whole.find(&format!("@id(\"{id}\")")).unwrap();
+        let end = start + whole[start..].find(';').unwrap() + 1;
+        let mut sources = Edition::Enterprise.shipped();
+        let guards = sources.policies.iter_mut().find(|it| it.name == name);
+        guards.unwrap().bytes = [&whole[..start], &whole[end..]].concat().into_bytes();
+        let without = with_canaries(sources);
+        assert!(!without.policies().iter().any(|it| it.id == id));
+        assert!(!without.rehearse(|| true).findings.is_empty(), "{id}");
+    }
 }
 
 #[test]

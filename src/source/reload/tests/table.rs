@@ -46,7 +46,7 @@ fn shipped(canary: Gate) -> (House, Reloader) {
     reloader.rules.gates = gates;
     reloader.first_load().unwrap();
     let counts = house.reader.current().unwrap().counts();
-    assert_eq!((counts.canaries, counts.cells), (158, 130));
+    assert_eq!((counts.canaries, counts.cells), (163, 130));
     (house, reloader)
 }
 
