@@ -158,19 +158,29 @@ impl Reloader {
         let mut trigger = Trigger::Poll;
         while !stop.load(Ordering::Acquire) {
             let grew = self.look(&mut watcher, trigger);
-            let sweeping = self.publications.sweep();
-            let interval = self.rules.poll_interval;
-            let pause = if sweeping {
-                interval.min(SWEEP)
-            } else {
-                interval
-            };
-            let hinted = !grew && wait(heard, pause);
+            let hinted = !grew && self.rest(heard);
             trigger = if hinted {
                 Trigger::Event
             } else {
                 Trigger::Poll
             };
+        }
+    }
+
+    /// Waits for a hint or for the next poll, and gives back the memory of what is no longer used
+    /// meanwhile. Returns whether there was a hint.
+    fn rest(&self, heard: &Receiver<()>) -> bool {
+        let start = Instant::now();
+        loop {
+            let left = self.rules.poll_interval.saturating_sub(start.elapsed());
+            let in_use = self.publications.sweep();
+            let pause = if in_use { left.min(SWEEP) } else { left };
+            if wait(heard, pause) {
+                return true;
+            }
+            if pause == left {
+                return false;
+            }
         }
     }
 
@@ -284,10 +294,10 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a hint and for the silence after it, or for the next poll. Returns whether there
-/// was a hint.
-fn wait(heard: &Receiver<()>, poll_interval: Duration) -> bool {
-    if heard.recv_timeout(poll_interval).is_err() {
+/// Waits for a hint and for the silence after it, or for so long. Returns whether there was a
+/// hint.
+fn wait(heard: &Receiver<()>, pause: Duration) -> bool {
+    if heard.recv_timeout(pause).is_err() {
         return false;
     }
     let start = Instant::now();

@@ -63,8 +63,8 @@ impl Ledger {
     /// order, or what is in force.
     pub(super) fn known(&self, revision: &Revision) -> Option<Candidate> {
         let latest = self.latest.iter().cloned();
-        let known = latest.chain(self.in_force.iter().map(Candidate::from));
-        known.into_iter().find(|it| it.is(revision))
+        let mut known = latest.chain(self.in_force.iter().map(Candidate::from));
+        known.find(|it| it.is(revision))
     }
 
     pub(super) fn is_refused(&self, revision: &Revision) -> bool {

@@ -257,6 +257,28 @@ fn a_compiler_that_panics_refuses_the_edit_and_no_more() {
 }
 
 #[test]
+fn what_is_still_in_use_is_swept_without_a_look_at_the_files() {
+    let (house, mut reloader) = House::new(SWEEP * 5 / 2);
+    reloader.first_load().unwrap();
+    let used = Arc::downgrade(&house.reader.current().unwrap());
+    let in_use = used.upgrade().unwrap();
+    house.write("b.cedar", POLICY);
+    reloader.read_and_apply(Trigger::Event);
+    let (_hints, heard) = mpsc::sync_channel(1);
+    let resting = thread::spawn(move || {
+        let start = Instant::now();
+        assert!(!reloader.rest(&heard), "nobody hinted");
+        start.elapsed()
+    });
+    drop(in_use);
+    assert!(
+        resting.join().unwrap() >= SWEEP * 5 / 2,
+        "it ends with the next poll"
+    );
+    assert_eq!(used.strong_count(), 0);
+}
+
+#[test]
 fn a_file_that_never_holds_still_is_not_taken() {
     let (house, _) = House::new(NEVER);
     let path = house.path("a.cedar");
