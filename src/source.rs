@@ -49,7 +49,7 @@ impl SourceSpec {
     /// Everything that cannot be read or is out of bounds, at once; and sources that never hold
     /// still for the time of two reads.
     pub fn read(&self) -> Result<Sources, Rejection> {
-        read::settled(self).1
+        read::settled_soon(self).1
     }
 
     /// Reads everything and compiles it, for commands that look once. Blocks.

@@ -208,7 +208,11 @@ impl Reloader {
 
     fn read_and_apply(&mut self, trigger: Trigger) {
         let mut look = Look::by(trigger);
-        let (scan, result) = self.timed(&mut look, Phase::Read, || read::settled(&self.spec));
+        let read = match trigger == Trigger::Start {
+            true => read::settled_soon,
+            false => read::settled,
+        };
+        let (scan, result) = self.timed(&mut look, Phase::Read, || read(&self.spec));
         self.last_scan = Some(scan);
         match result {
             Ok(sources) => self.consider(sources, look),

@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use crate::authz::{Finding, Kind};
@@ -80,6 +81,16 @@ pub(super) struct Scan {
     names_seen: usize,
     bytes: u64,
     entities_bytes: u64,
+}
+
+impl Scan {
+    /// Whether no file that was found has changed since.
+    pub(super) fn is_older_than(&self, since: SystemTime) -> bool {
+        let since = since.duration_since(SystemTime::UNIX_EPOCH);
+        let since = since.ok().and_then(|it| i64::try_from(it.as_secs()).ok());
+        let is_older = |found: &Found| since.is_some_and(|since| found.stamp.ctime.0 < since);
+        self.files.iter().all(is_older)
+    }
 }
 
 impl Found {
