@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// Decides a query that this session's snapshot parsed, counts it and says so in the log.
-    pub fn decide(&self, query: &Query) -> Answer {
+    pub fn decide(&self, query: &Query<'_>) -> Answer {
         let started = Instant::now();
         let answer = self.snapshot.decide(query, self.on_error);
         self.metrics

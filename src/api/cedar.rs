@@ -77,7 +77,7 @@ fn object<'a>(json: &'a Json<'a>, name: &str) -> Result<&'a Object<'a>, Refusal>
 }
 
 /// The entities that came with the call.
-fn entities(session: &Session, body: &Object<'_>) -> Result<CedarEntities, Refusal> {
+fn entities<'s>(session: &'s Session, body: &Object<'_>) -> Result<CedarEntities<'s>, Refusal> {
     let list = |name| match body.non_null(name) {
         Some(json) if json.as_array().is_none() => {
             let kind = json.kind();
@@ -93,12 +93,12 @@ fn entities(session: &Session, body: &Object<'_>) -> Result<CedarEntities, Refus
 }
 
 /// One question; `at` is where it stands in the body.
-fn query(
-    session: &Session,
+fn query<'q>(
+    session: &'q Session,
     request: &Object<'_>,
     at: &str,
-    entities: &CedarEntities,
-) -> Result<Query, Refusal> {
+    entities: &'q CedarEntities<'_>,
+) -> Result<Query<'q>, Refusal> {
     let need = |name| {
         request
             .non_null(name)

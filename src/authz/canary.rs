@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{
     CedarQuery, Finding, Json, Kind, Object, Snapshot, SourceFile, finding::MAX_TOLD,
-    inline::MAX_ANCESTORS, stored::StoredEntities, text,
+    inline::MAX_ANCESTORS, stored::StoredEntities, symbols::Symbols, text,
 };
 
 mod cells;
@@ -212,12 +212,13 @@ impl Case<'_> {
         self.only(object, &KEYS)?;
         let expected = self.expected(object)?;
         let request = self.request(object)?;
+        let mut symbols = Symbols::above(&snapshot.symbols);
         let own = match object.get("entities") {
-            Some(_) => Some(self.entities(snapshot)?),
+            Some(_) => Some(self.entities(snapshot, &mut symbols)?),
             None => None,
         };
         let answer = snapshot
-            .answer_canary(&request, own.as_ref())
+            .answer_canary(&request, own.as_ref().map(|own| (own, &symbols)))
             .map_err(|bad| self.finding(object, "request", bad))?;
         expected
             .compare(&answer)
@@ -263,7 +264,11 @@ impl Case<'_> {
     }
 
     /// The entities of the case: its store, so that held types may be among them.
-    fn entities(&self, snapshot: &Snapshot) -> Result<StoredEntities, Finding> {
+    fn entities(
+        &self,
+        snapshot: &Snapshot,
+        symbols: &mut Symbols<'_>,
+    ) -> Result<StoredEntities, Finding> {
         let text = self.value("entities").map_or("[]", RawValue::get);
         let file = SourceFile {
             name: self.file.name.clone(),
@@ -273,7 +278,7 @@ impl Case<'_> {
         let files = [file];
         let schema = snapshot.schema();
         let (stored, _) =
-            StoredEntities::parse_within(MAX_ANCESTORS, &files, schema, &mut findings);
+            StoredEntities::parse_within(MAX_ANCESTORS, &files, schema, symbols, &mut findings);
         match findings.into_iter().next() {
             None => Ok(stored),
             Some(first) => {

@@ -3,14 +3,13 @@
 use cedar_policy::{Context, EntityUid, Request};
 
 use super::{
-    Json, Query, Snapshot,
-    engine::{self, Entity, Uid},
-    hierarchy,
+    Json, Query, Snapshot, engine, hierarchy,
     inline::{Inline, MAX_ENTITIES},
-    query::Evaluation,
+    query::{Asked, Evaluation, Seen, not_stored},
     schema,
-    slice::Given,
+    symbols::{Symbols, Uid},
     text, uids,
+    world::{Given, World},
 };
 
 /// A Cedar-shaped question: entity uids in Cedar's syntax.
@@ -28,7 +27,10 @@ pub struct CedarQuery<'a> {
 
 /// Entities that came with a Cedar-shaped call, parsed and checked once for all its queries.
 #[derive(Debug)]
-pub struct CedarEntities(Given);
+pub struct CedarEntities<'s> {
+    symbols: Symbols<'s>,
+    given: Given,
+}
 
 /// Why a Cedar-shaped question cannot be asked. The message says where and what.
 #[derive(Debug, thiserror::Error)]
@@ -41,14 +43,15 @@ pub enum BadQuery {
     Request(String),
 }
 
-impl CedarEntities {
+impl<'s> CedarEntities<'s> {
     /// Parses and checks `entities` (in the store's place) and `additional_entities` (beside it).
     pub(super) fn parse(
-        snapshot: &Snapshot,
+        snapshot: &'s Snapshot,
         replace: Option<&Json<'_>>,
         add: Option<&Json<'_>>,
     ) -> Result<Self, BadQuery> {
         let given = |json: Option<&Json<'_>>| json.is_some_and(|json| !matches!(json, Json::Null));
+        let mut symbols = Symbols::above(&snapshot.symbols);
         let mut inline = Inline::new(given(replace));
         let mut count = 0;
         for (key, json) in [("entities", replace), ("additional_entities", add)] {
@@ -64,41 +67,58 @@ impl CedarEntities {
                 return Err(BadQuery::Entities(message));
             }
             for (index, item) in items.iter().enumerate() {
-                insert(snapshot, &mut inline, item)
+                insert(snapshot, &mut symbols, &mut inline, item)
                     .map_err(|why| BadQuery::Entities(format!("`{key}[{index}]`: {why}")))?;
             }
         }
-        let given = checked(snapshot, &inline).map_err(BadQuery::Entities)?;
-        Ok(Self(given))
+        let given = checked(snapshot, &symbols, &inline).map_err(BadQuery::Entities)?;
+        Ok(Self { symbols, given })
     }
 }
 
 impl CedarQuery<'_> {
     /// Parses and checks the question.
-    pub(super) fn parse(
+    pub(super) fn parse<'q>(
         &self,
-        snapshot: &Snapshot,
-        entities: &CedarEntities,
-    ) -> Result<Query, BadQuery> {
-        let (request, roots) = self.request(snapshot, |uid| snapshot.resolve_alias(uid))?;
-        Ok(ask(snapshot, &entities.0, roots, request))
+        snapshot: &'q Snapshot,
+        entities: &'q CedarEntities<'_>,
+    ) -> Result<Query<'q>, BadQuery> {
+        let mut symbols = Symbols::above(&entities.symbols);
+        let asked = self.asked(snapshot, &mut symbols, |uid| snapshot.resolve_alias(uid))?;
+        let action = Some(asked.action);
+        if let Some(missing) = snapshot.missing(&asked, &entities.given, &symbols) {
+            let why = not_stored(missing, &symbols);
+            return Ok(Query::new(snapshot, action, None, vec![why]));
+        }
+        let evaluation = Evaluation {
+            asked,
+            symbols,
+            given: Seen::Shared(&entities.given),
+        };
+        Ok(Query::new(snapshot, action, Some(evaluation), Vec::new()))
     }
 
-    /// The request, and the entities it begins with. `resolve` says what a uid stands for.
-    pub(super) fn request(
+    /// What is asked. `resolve` says what a uid stands for.
+    pub(super) fn asked(
         &self,
         snapshot: &Snapshot,
-        resolve: impl Fn(EntityUid) -> EntityUid,
-    ) -> Result<(Request, Vec<Uid>), BadQuery> {
+        symbols: &mut Symbols<'_>,
+        resolve: impl Fn(Uid) -> Uid,
+    ) -> Result<Asked, BadQuery> {
         let uid = |key: &str, json: &Json<'_>| {
-            uids::parse(json)
-                .map(&resolve)
-                .map_err(|why| BadQuery::Request(format!("`{key}`: {why}")))
+            uids::parse(json).map_err(|why| BadQuery::Request(format!("`{key}`: {why}")))
         };
         let principal = uid("principal", self.principal)?;
         let action = uid("action", self.action)?;
         let resource = uid("resource", self.resource)?;
+        let resolved = [&principal, &action, &resource].map(|uid| resolve(symbols.uid_of(uid)));
+        let public = |uid: Uid, named: EntityUid| symbols.public(uid).unwrap_or(named);
         let schema = snapshot.schema().map(|schema| &schema.cedar);
+        let [principal, action, resource] = [
+            public(resolved[0], principal),
+            public(resolved[1], action),
+            public(resolved[2], resource),
+        ];
         let context = match self.context {
             None | Some(Json::Null) => Context::empty(),
             Some(json) => {
@@ -110,77 +130,83 @@ impl CedarQuery<'_> {
                 })?
             }
         };
-        let mentioned = engine::mentioned_in_context(&context);
-        let roots: Vec<Uid> = [&principal, &resource]
-            .into_iter()
-            .map(|uid| engine::uid(uid).clone())
-            .chain(mentioned)
-            .collect();
-        let request = Request::new(principal, action, resource, context, schema)
+        let known = engine::known_context(&context, symbols);
+        let known = known.ok_or_else(|| {
+            BadQuery::Request("`context`: its values are not all known".to_owned())
+        })?;
+        Request::new(principal, action, resource, context, schema)
             .map_err(|error| BadQuery::Request(text::chain(&error)))?;
-        Ok((request, roots))
+        let [principal, action, resource] = resolved;
+        Ok(Asked {
+            principal,
+            action,
+            resource,
+            context: known,
+        })
     }
 }
 
-fn ask(snapshot: &Snapshot, given: &Given, roots: Vec<Uid>, request: Request) -> Query {
-    let action = request.action().cloned();
-    match snapshot.sees(given, action.as_ref(), roots) {
-        Ok(entities) => Query::new(
-            snapshot,
-            action.as_ref(),
-            Some(Evaluation { request, entities }),
-            Vec::new(),
-        ),
-        Err(why) => Query::new(snapshot, action.as_ref(), None, vec![why]),
-    }
-}
-
-fn insert(snapshot: &Snapshot, inline: &mut Inline, json: &Json<'_>) -> Result<(), String> {
+fn insert(
+    snapshot: &Snapshot,
+    symbols: &mut Symbols<'_>,
+    inline: &mut Inline,
+    json: &Json<'_>,
+) -> Result<(), String> {
     let cedar = snapshot.schema().map(|schema| &schema.cedar);
     let entity = engine::parse_entity(json.to_value(), cedar)
         .map_err(|why| json.no_long().map_or(why, str::to_owned))?;
-    let uid = entity.uid();
-    if schema::is_held(snapshot.schema(), uid) {
-        return Err(format!("only the store speaks for `{uid}`"));
+    let (uid, entity) = engine::known_entity(entity, symbols)?;
+    let shown = symbols.show(uid);
+    if schema::is_held(snapshot.schema(), symbols.kind(uid)) {
+        return Err(format!("only the store speaks for `{shown}`"));
     }
     match inline.get(uid) {
-        Some(first) if !first.deep_eq(&entity) => {
-            Err(format!("`{uid}` is given twice, differently"))
+        Some(first) if !first.is_told_as(&entity) => {
+            Err(format!("`{shown}` is given twice, differently"))
         }
         _ => {
-            inline.insert(entity);
+            inline.insert(uid, entity);
             Ok(())
         }
     }
 }
 
 /// The entities with the parents their attributes name, closed, checked against schema and store.
-fn checked(snapshot: &Snapshot, inline: &Inline) -> Result<Given, String> {
-    let stored = snapshot.stored();
-    let mut adopted = Inline::new(inline.replaces());
-    for entity in inline.iter() {
+fn checked(snapshot: &Snapshot, symbols: &Symbols<'_>, inline: &Inline) -> Result<Given, String> {
+    let (stored, schema) = (snapshot.stored(), snapshot.schema());
+    let replaces = inline.replaces();
+    let mut adopted = Inline::new(replaces);
+    for (uid, entity) in inline.iter() {
         let mut with_parents = entity.clone();
-        let schema = snapshot.schema();
-        if let Some(entity_type) = schema.and_then(|schema| schema.core_type_of(entity.uid())) {
-            let lookup = |uid: &Uid| inline.lookup(stored, uid);
+        let entity_type = schema.and_then(|schema| schema.entity_type(symbols.kind(uid)));
+        if let Some(entity_type) = entity_type {
+            let lookup = |uid| inline.lookup(stored, uid);
             let parents = hierarchy::computed_parents(entity, entity_type, &lookup);
-            hierarchy::adopt_inline(&mut with_parents, &parents, entity_type)?;
+            let entity = (uid, &mut with_parents);
+            hierarchy::adopt_inline(entity, &parents, entity_type, symbols)?;
         }
-        adopted.insert(with_parents);
+        adopted.insert(uid, with_parents);
     }
-    let entities: Vec<Entity> = adopted.iter().cloned().collect();
-    let given = Given::new(adopted, snapshot)?;
-    for entity in &entities {
-        if let Some(schema) = snapshot.schema() {
+    let given = Given::new(adopted, stored, schema, symbols)?;
+    let world = World::new(symbols, stored, schema, &given);
+    for (uid, _) in inline.iter() {
+        let Some(entity) = given.get(uid) else {
+            continue;
+        };
+        if let Some(schema) = schema {
             // An action must have the ancestors the schema gives it; of others the direct parents
             // are checked, as Cedar does.
-            let closed = given.seen(snapshot, entity.uid());
-            let whole = closed.as_deref().filter(|closed| closed.uid().is_action());
-            engine::conforms(whole.unwrap_or(entity), &schema.cedar)?;
+            let direct = engine::cedar_entity(uid, entity, &entity.parents, symbols)?;
+            let whole = direct.uid().is_action().then(|| world.cedar_entity(uid));
+            let told = whole.flatten().unwrap_or(Ok(direct))?;
+            engine::conforms(&told, &schema.cedar)?;
         }
-        let kept = stored.get(entity.uid()).filter(|_| !inline.replaces());
-        if kept.is_some_and(|kept| !engine::is_same(kept, entity)) {
-            return Err(format!("`{}` is stored with other content", entity.uid()));
+        let kept = stored.get(uid).filter(|_| !replaces);
+        if kept.is_some_and(|kept| !kept.is_told_as(entity)) {
+            return Err(format!(
+                "`{}` is stored with other content",
+                symbols.show(uid)
+            ));
         }
     }
     Ok(given)

@@ -3,19 +3,18 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{
-    Finding, Kind, Rejection, Snapshot, Sources, canary,
+    Finding, Rejection, Snapshot, Sources, canary,
     conditions::Conditions,
     finding,
     index::Index,
     policies::{Policies, Valid},
-    query,
     schema::SchemaModel,
     snapshot,
     stored::StoredEntities,
+    symbols::Symbols,
 };
 
 /// What is stored, and the conditions that it meets.
-#[derive(Default)]
 struct Data {
     stored: StoredEntities,
     conditions: Conditions,
@@ -25,7 +24,10 @@ struct Data {
 /// not validated again.
 pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapshot, Rejection> {
     let mut findings = Vec::new();
-    let schema = match sources.schema.as_ref().map(SchemaModel::parse) {
+    // Types of the schema come first: their tables are lists by number.
+    let mut symbols = Symbols::default();
+    let parsed = sources.schema.as_ref();
+    let schema = match parsed.map(|file| SchemaModel::parse(file, &mut symbols)) {
         Some(Err(found)) => {
             findings.extend(found);
             None
@@ -45,21 +47,23 @@ pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapsh
     let valid = schema_to_meet
         .map(|schema| Arc::new(policies.validate(sources, schema, known, &mut findings)));
     let data = if judged {
-        Data::parse(sources, schema.as_ref(), &mut findings)
+        Data::parse(sources, schema.as_ref(), &mut symbols, &mut findings)
     } else {
-        Data::default()
+        Data {
+            stored: StoredEntities::none(None, &mut symbols),
+            conditions: Conditions::default(),
+        }
     };
-    let index = Index::new(&policies.set, schema.as_ref()).unwrap_or_else(|message| {
-        findings.push(Finding::error(Kind::Validate, String::new(), message));
-        Index::default()
-    });
+    let index = Index::new(policies.set.policies(), schema.as_ref(), &mut symbols);
     if let Some(rejection) = Rejection::of(findings.clone()) {
         return Err(rejection);
     }
+    symbols.shrink();
     Ok(Snapshot {
         revision: sources.revision(),
-        aliases: snapshot::aliases(&data.conditions, &data.stored),
-        action_labels: action_labels(schema.as_ref()),
+        aliases: snapshot::aliases(&data.conditions, &data.stored, &symbols),
+        action_labels: schema.as_ref().map(SchemaModel::labels).unwrap_or_default(),
+        symbols,
         schema,
         policies,
         valid,
@@ -76,13 +80,18 @@ pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapsh
 }
 
 impl Data {
-    fn parse(sources: &Sources, schema: Option<&SchemaModel>, findings: &mut Vec<Finding>) -> Self {
-        let (stored, places) = StoredEntities::parse(&sources.entities, schema, findings);
+    fn parse(
+        sources: &Sources,
+        schema: Option<&SchemaModel>,
+        symbols: &mut Symbols<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let (stored, places) = StoredEntities::parse(&sources.entities, schema, symbols, findings);
         let mut conditions = Conditions::default();
         if let Some(file) = &sources.conditions {
-            match Conditions::parse(file, schema) {
+            match Conditions::parse(file, schema, symbols) {
                 Ok(parsed) => {
-                    parsed.check(&stored, &places, findings);
+                    parsed.check(&stored, &places, symbols, schema, findings);
                     conditions = parsed;
                 }
                 Err(found) => findings.extend(found),
@@ -90,12 +99,4 @@ impl Data {
         }
         Self { stored, conditions }
     }
-}
-
-/// What the actions of a schema are called, sorted.
-fn action_labels(schema: Option<&SchemaModel>) -> Vec<String> {
-    let actions = schema.into_iter().flat_map(|schema| schema.cedar.actions());
-    let mut labels: Vec<String> = actions.map(query::action_label).collect();
-    labels.sort();
-    labels
 }

@@ -1,18 +1,24 @@
 //! The one place that reaches below `cedar-policy`'s public API, into `cedar-policy-core`.
 //!
-//! Why: the public `Entities` copies itself for every change and recomputes its closure, so that a
-//! question which brings three entities along would cost as much as the store is large. Here an
-//! entity is shared by `Arc`, and a question gets a small `Entities` of its own. Both crates are
-//! pinned to the same version; nothing below promises to stay as it is.
+//! Why: the public `Entities` takes kilobytes for each entity, copies itself for every change and
+//! recomputes its closure; and what a policy's condition is made of cannot be seen from outside.
+//! Here texts become our own values, entities and conditions, and go back to Cedar, a few at a time,
+//! for what we are not sure of. Both crates are pinned to the same version; nothing below promises
+//! to stay as it is.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use cedar_policy::{Entities, EntityUid, Policy, Request, RestrictedExpression, Schema};
+use cedar_policy::{
+    AuthorizationError, Entities, EntityTypeName, EntityUid, Policy, Request, Schema,
+};
 use cedar_policy_core::{
-    ast,
+    ast, authorizer,
     entities::{
-        EntityJsonParser, EntityTypeDescription, NoEntitiesSchema, Schema as EntitySchema,
-        TCComputation, conformance::EntitySchemaConformanceChecker,
+        EntityJsonParser, EntityTypeDescription, Schema as EntitySchema, TCComputation,
+        conformance::EntitySchemaConformanceChecker,
     },
     evaluator::Evaluator,
     extensions::Extensions,
@@ -24,32 +30,79 @@ use cedar_policy_core::{
 
 use super::{
     schema::{Attribute, Shape, ValueType},
+    symbols::Symbols,
     text,
+    value::Value,
 };
 
+mod export;
+mod import;
+mod lower;
 mod sight;
 
+pub(super) use export::{entity as cedar_entity, request, view};
+pub(super) use import::{
+    context as known_context, entity as known_entity, evaluated as value_of, uid as known_uid,
+};
+pub(super) use lower::condition;
 pub(super) use sight::sight;
 
-/// An entity with direct parents and, once closed, all ancestors.
-pub(super) type Entity = ast::Entity;
+/// An entity as Cedar keeps it.
+pub(super) type CedarEntity = ast::Entity;
 
-/// A uid as the core keeps it.
-pub(super) type Uid = ast::EntityUID;
+/// A value of one of Cedar's extension types.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ExtensionValue(Arc<ast::Value>);
 
-/// The id of a uid, unescaped.
-pub(super) fn id(uid: &Uid) -> &str {
-    uid.eid().as_ref()
+/// The pattern of a `like`.
+#[derive(Debug)]
+pub(super) struct Pattern(ast::Pattern);
+
+/// A function of one of Cedar's extensions.
+#[derive(Debug)]
+pub(super) struct Function(ast::Name);
+
+impl ExtensionValue {
+    fn new(value: &ast::Value) -> Self {
+        Self(Arc::new(value.clone()))
+    }
+
+    fn cedar(&self) -> &ast::Value {
+        &self.0
+    }
 }
 
-/// The core's form of a public uid.
-pub(super) fn uid(public: &EntityUid) -> &Uid {
-    public.as_ref()
+impl Pattern {
+    /// Whether it matches the whole text.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.0.wildcard_match(text)
+    }
 }
 
-/// The public form of a uid.
-pub(super) fn public_uid(uid: &Uid) -> EntityUid {
-    EntityUid::from(uid.clone())
+impl Function {
+    /// What Cedar makes of the arguments; `None` if that is an error, or they are of no type that
+    /// its functions take.
+    pub(super) fn call(&self, arguments: &[Value]) -> Option<Value> {
+        let argument = |value: &Value| match value {
+            Value::Extension(value) => Some(value.cedar().clone()),
+            Value::Long(value) => Some((*value).into()),
+            Value::String(value) => Some(value.clone().into()),
+            Value::Bool(_) | Value::Entity(_) | Value::Record(_) | Value::Set(_) => None,
+        };
+        let arguments: Vec<ast::Value> = arguments.iter().map(argument).collect::<Option<_>>()?;
+        let function = Extensions::all_available().func(&self.0).ok()?;
+        match function.call(&arguments).ok()? {
+            ast::PartialValue::Value(value) => match &value.value {
+                ast::ValueKind::ExtensionValue(_) => {
+                    Some(Value::Extension(ExtensionValue::new(&value)))
+                }
+                ast::ValueKind::Lit(ast::Literal::Bool(value)) => Some(Value::Bool(*value)),
+                ast::ValueKind::Lit(ast::Literal::Long(value)) => Some(Value::Long(*value)),
+                ast::ValueKind::Lit(_) | ast::ValueKind::Record(_) | ast::ValueKind::Set(_) => None,
+            },
+            ast::PartialValue::Residual(_) => None,
+        }
+    }
 }
 
 /// Reads one entity of Cedar's JSON format. With a schema its attributes are read by their types;
@@ -57,7 +110,7 @@ pub(super) fn public_uid(uid: &Uid) -> EntityUid {
 pub(super) fn parse_entity(
     json: serde_json::Value,
     schema: Option<&Schema>,
-) -> Result<Entity, String> {
+) -> Result<CedarEntity, String> {
     let core = schema.map(|schema| WithoutActions(CoreSchema::new(schema.as_ref())));
     EntityJsonParser::new(
         core.as_ref(),
@@ -71,160 +124,49 @@ pub(super) fn parse_entity(
 }
 
 /// Checks an entity, with all its ancestors, against the schema.
-pub(super) fn conforms(entity: &Entity, schema: &Schema) -> Result<(), String> {
+pub(super) fn conforms(entity: &CedarEntity, schema: &Schema) -> Result<(), String> {
     let core = CoreSchema::new(schema.as_ref());
     EntitySchemaConformanceChecker::new(&core, Extensions::all_available())
         .validate_entity(entity)
         .map_err(|error| text::chain(&error))
 }
 
-/// Makes an entity of attributes laid over those of `base`; parents and tags are the base's.
-pub(super) fn overlay(
-    uid: &EntityUid,
-    attributes: Vec<(String, RestrictedExpression)>,
-    base: Option<&Entity>,
-) -> Result<Entity, String> {
-    let over = cedar_policy::Entity::new(
-        uid.clone(),
-        attributes.into_iter().collect(),
-        HashSet::new(),
-    )
-    .map_err(|error| text::chain(&error))?;
-    let over: &Entity = over.as_ref();
-    let Some(base) = base else {
-        return Ok(over.clone());
+/// The groups that each action of a schema is in, directly or not.
+pub(super) fn action_groups(schema: &Schema) -> HashMap<EntityUid, HashSet<EntityUid>> {
+    let groups = |action: Arc<CedarEntity>| {
+        let groups = action.ancestors().cloned().map(EntityUid::from);
+        (action.uid().clone().into(), groups.collect())
     };
-    let attributes = base.attrs().chain(over.attrs());
-    let pair = |(key, value): (&_, &_)| (Clone::clone(key), Clone::clone(value));
-    Ok(Entity::new_with_attr_partial_value(
-        base.uid().clone(),
-        attributes.map(pair),
-        HashSet::new(),
-        base.parents().cloned().collect(),
-        base.tags().map(pair),
-    ))
-}
-
-/// The entity with these ancestors; those that are not its stated parents become indirect.
-///
-/// A stated parent that is not among them is gone: it was computed from attributes that the
-/// question sees differently.
-pub(super) fn with_ancestors(entity: &Entity, ancestors: HashSet<Uid>) -> Entity {
-    let mut closed = entity.clone();
-    closed.remove_all_indirect_ancestors();
-    let gone: Vec<Uid> = entity
-        .parents()
-        .filter(|parent| !ancestors.contains(*parent))
-        .cloned()
-        .collect();
-    for parent in &gone {
-        closed.remove_parent(parent);
-    }
-    for ancestor in ancestors {
-        closed.add_indirect_ancestor(ancestor);
-    }
-    closed
-}
-
-/// Whether two entities have the same uid, attributes, tags and stated parents.
-pub(super) fn is_same(a: &Entity, b: &Entity) -> bool {
-    let parents = |entity: &Entity| entity.parents().cloned().collect::<HashSet<_>>();
-    a.uid() == b.uid()
-        && a.attrs().eq(b.attrs())
-        && a.tags().eq(b.tags())
-        && parents(a) == parents(b)
-}
-
-/// The entity an attribute names, if it names one.
-pub(super) fn named<'e>(entity: &'e Entity, attribute: &str) -> Option<&'e Uid> {
-    match entity.get(attribute)? {
-        ast::PartialValue::Value(ast::Value {
-            value: ast::ValueKind::Lit(ast::Literal::EntityUID(uid)),
-            ..
-        }) => Some(uid),
-        ast::PartialValue::Value(_) | ast::PartialValue::Residual(_) => None,
-    }
-}
-
-/// The whole number an attribute holds, if it holds one.
-pub(super) fn number(entity: &Entity, attribute: &str) -> Option<i64> {
-    match entity.get(attribute)? {
-        ast::PartialValue::Value(ast::Value {
-            value: ast::ValueKind::Lit(ast::Literal::Long(number)),
-            ..
-        }) => Some(*number),
-        ast::PartialValue::Value(_) | ast::PartialValue::Residual(_) => None,
-    }
-}
-
-/// The string an attribute holds, if it holds one.
-pub(super) fn string<'e>(entity: &'e Entity, attribute: &str) -> Option<&'e str> {
-    match entity.get(attribute)? {
-        ast::PartialValue::Value(ast::Value {
-            value: ast::ValueKind::Lit(ast::Literal::String(string)),
-            ..
-        }) => Some(string),
-        ast::PartialValue::Value(_) | ast::PartialValue::Residual(_) => None,
-    }
-}
-
-/// Every uid in the attributes and tags: what a policy can go on to from this entity.
-pub(super) fn mentioned(entity: &Entity) -> HashSet<Uid> {
-    let values = entity.attrs().chain(entity.tags());
-    values
-        .filter_map(|(_, value)| match value {
-            ast::PartialValue::Value(value) => Some(value.all_literal_uids()),
-            ast::PartialValue::Residual(_) => None,
-        })
-        .flatten()
-        .collect()
-}
-
-/// Every uid in a context.
-pub(super) fn mentioned_in_context(context: &cedar_policy::Context) -> HashSet<Uid> {
-    match context.as_ref() {
-        ast::Context::Value(values) => values
-            .values()
-            .flat_map(ast::Value::all_literal_uids)
-            .collect(),
-        ast::Context::RestrictedResidual(_) => HashSet::new(),
-    }
+    action_entities(schema).into_iter().map(groups).collect()
 }
 
 /// The action entities a schema declares, closed.
-pub(super) fn action_entities(schema: &Schema) -> Vec<Arc<Entity>> {
+pub(super) fn action_entities(schema: &Schema) -> Vec<Arc<CedarEntity>> {
     CoreSchema::new(schema.as_ref()).action_entities().collect()
 }
 
-/// A view for the evaluator. The entities must be closed and each uid must come once.
-pub(super) fn view(entities: impl IntoIterator<Item = Arc<Entity>>) -> Result<Entities, String> {
-    cedar_policy_core::entities::Entities::new()
-        .add_entities(
-            entities,
-            None::<&NoEntitiesSchema>,
-            TCComputation::AssumeAlreadyComputed,
-            Extensions::all_available(),
-        )
-        .map(Entities::from)
-        .map_err(|error| text::chain(&error))
-}
-
-/// Cedar's decision alone, without reasons: whether a permit holds and no forbid does. A policy
-/// that errs holds not.
-pub(super) fn allows(
-    permits: &[Policy],
-    forbids: &[Policy],
+/// Cedar's word on policies we are unsure of: whether each holds, or the error that a response
+/// would show.
+pub(super) fn evaluated<'p>(
+    policies: impl Iterator<Item = &'p Policy>,
     request: &Request,
     entities: &Entities,
-) -> bool {
+) -> Vec<Result<bool, String>> {
     let request: &ast::Request = request.as_ref();
     let evaluator = Evaluator::new(
         request.clone(),
         entities.as_ref(),
         Extensions::all_available(),
     );
-    let holds = |policy: &Policy| evaluator.evaluate(policy.as_ref()).is_ok_and(|it| it);
-    permits.iter().any(holds) && !forbids.iter().any(holds)
+    let evaluated = policies.map(|policy| {
+        let evaluated = evaluator.evaluate(policy.as_ref());
+        evaluated.map_err(|error| {
+            let id = AsRef::<ast::Policy>::as_ref(policy).id().clone();
+            let error = authorizer::AuthorizationError::PolicyEvaluationError { id, error };
+            AuthorizationError::from(error).to_string()
+        })
+    });
+    evaluated.collect()
 }
 
 /// Byte range of a policy in the text it was parsed from.
@@ -240,7 +182,11 @@ pub(super) fn template_span(template: &cedar_policy::Template) -> Option<(usize,
 }
 
 /// What an entity type may hold.
-pub(super) fn shape(schema: &Schema, name: &cedar_policy::EntityTypeName) -> Option<Shape> {
+pub(super) fn shape(
+    schema: &Schema,
+    name: &EntityTypeName,
+    symbols: &mut Symbols<'_>,
+) -> Option<Shape> {
     let schema: &ValidatorSchema = schema.as_ref();
     let declared = schema.get_entity_type(name.as_ref())?;
     let has_parents = || {
@@ -249,17 +195,21 @@ pub(super) fn shape(schema: &Schema, name: &cedar_policy::EntityTypeName) -> Opt
             .is_some_and(|mut above| above.next().is_some())
     };
     Some(Shape {
-        attributes: attributes(schema, declared.attributes()),
+        attributes: attributes(schema, declared.attributes(), symbols),
         has_more: ValidatorEntityType::tag_type(declared).is_some() || has_parents(),
     })
 }
 
 /// What the context of an action may hold; `None` if the schema does not say.
-pub(super) fn context_shape(schema: &Schema, action: &EntityUid) -> Option<Shape> {
+pub(super) fn context_shape(
+    schema: &Schema,
+    action: &EntityUid,
+    symbols: &mut Symbols<'_>,
+) -> Option<Shape> {
     let schema: &ValidatorSchema = schema.as_ref();
     match schema.context_type(action.as_ref())? {
         Type::Record { attrs, .. } => Some(Shape {
-            attributes: attributes(schema, attrs),
+            attributes: attributes(schema, attrs, symbols),
             has_more: false,
         }),
         Type::Never
@@ -272,30 +222,38 @@ pub(super) fn context_shape(schema: &Schema, action: &EntityUid) -> Option<Shape
     }
 }
 
-fn attributes(schema: &ValidatorSchema, declared: &Attributes) -> Vec<Attribute> {
+fn attributes(
+    schema: &ValidatorSchema,
+    declared: &Attributes,
+    symbols: &mut Symbols<'_>,
+) -> Vec<Attribute> {
     declared
         .iter()
         .map(|(name, attribute)| Attribute {
-            name: name.to_string(),
-            value: value_type(schema, &attribute.attr_type),
+            name: symbols.name(name),
+            text: name.to_string(),
+            value: value_type(schema, &attribute.attr_type, symbols),
             required: attribute.is_required(),
         })
         .collect()
 }
 
-fn value_type(schema: &ValidatorSchema, declared: &Type) -> ValueType {
+fn value_type(schema: &ValidatorSchema, declared: &Type, symbols: &mut Symbols<'_>) -> ValueType {
     match declared {
         Type::Bool(_) => ValueType::Bool,
         Type::Long => ValueType::Long,
         Type::String => ValueType::String,
         Type::Entity(EntityKind::Entity(names)) => match names.get_single_entity() {
-            Some(name) => ValueType::Entity(name.clone().into(), choices(schema, name)),
+            Some(name) => {
+                let kind = symbols.type_of_name(&name.clone().into());
+                ValueType::Entity(kind, choices(schema, name))
+            }
             None => ValueType::Unknown,
         },
         Type::Set {
             element_type: Some(element),
-        } => ValueType::Set(Box::new(value_type(schema, element))),
-        Type::Record { attrs, .. } => ValueType::Record(attributes(schema, attrs)),
+        } => ValueType::Set(Box::new(value_type(schema, element, symbols))),
+        Type::Record { attrs, .. } => ValueType::Record(attributes(schema, attrs, symbols)),
         Type::ExtensionType { name } => ValueType::Extension(name.to_string()),
         Type::Entity(EntityKind::AnyEntity) | Type::Never | Type::Set { element_type: None } => {
             ValueType::Unknown
@@ -323,14 +281,14 @@ pub(super) fn unescape(literal: &str) -> Option<String> {
 struct WithoutActions<'s>(CoreSchema<'s>);
 
 impl EntitySchema for WithoutActions<'_> {
-    type ActionEntityIterator = std::iter::Empty<Arc<Entity>>;
+    type ActionEntityIterator = std::iter::Empty<Arc<CedarEntity>>;
     type EntityTypeDescription = cedar_policy_core::validator::EntityTypeDescription;
 
     fn entity_type(&self, name: &ast::EntityType) -> Option<Self::EntityTypeDescription> {
         self.0.entity_type(name)
     }
 
-    fn action(&self, action: &Uid) -> Option<Arc<Entity>> {
+    fn action(&self, action: &ast::EntityUID) -> Option<Arc<CedarEntity>> {
         self.0.action(action)
     }
 

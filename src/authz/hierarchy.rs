@@ -2,11 +2,13 @@
 //!
 //! Everything here is iterative: a caller decides how long a chain is, not how deep our stack is.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{
-    engine::{self, Entity, Uid},
+    numbered::Numbered,
     schema::EntityType,
+    symbols::{Symbols, Uid},
+    value::Entity,
 };
 
 /// How many levels of parents stored entities may have. Organizations nest a few dozen deep, folders
@@ -14,12 +16,12 @@ use super::{
 const MAX_LEVELS: usize = 1_000;
 
 /// How many ancestors all stored entities may have together, each counted once for every parent
-/// it is reached through. A million entities may have ten each. One takes up to 250 bytes, so
-/// this is 2.5 GB at worst, where the entities that have them take more.
+/// it is reached through. A million entities may have ten each. One takes four bytes, and some sixty
+/// while entities are closed.
 pub(super) const MAX_ANCESTORS: usize = 10_000_000;
 
 /// Finds an entity by uid, wherever it is kept.
-pub(super) type Lookup<'a> = dyn Fn(&Uid) -> Option<&'a Entity> + 'a;
+pub(super) type Lookup<'a> = dyn Fn(Uid) -> Option<&'a Entity> + 'a;
 
 /// The parents that `@parent` paths give an entity. A path that meets an absent attribute or an
 /// entity nobody knows gives none.
@@ -27,14 +29,14 @@ pub(super) fn computed_parents<'a>(
     entity: &'a Entity,
     entity_type: &EntityType,
     lookup: &Lookup<'a>,
-) -> HashSet<Uid> {
+) -> Vec<Uid> {
     let ends = entity_type.parents.iter().filter_map(|path| {
         let (last, steps) = path.split_last()?;
         let mut current = entity;
         for step in steps {
-            current = lookup(engine::named(current, step)?)?;
+            current = lookup(current.named(*step)?)?;
         }
-        engine::named(current, last).cloned()
+        current.named(*last)
     });
     ends.collect()
 }
@@ -45,11 +47,13 @@ pub(super) fn computed_parents<'a>(
 /// It states another parent of a type that a computed parent has or may be in. Of unrelated types
 /// (the teams a member is in) it may state what it likes.
 pub(super) fn adopt_stored(
-    entity: &mut Entity,
-    computed: &HashSet<Uid>,
+    entity: (Uid, &mut Entity),
+    computed: &[Uid],
     entity_type: &EntityType,
+    symbols: &Symbols<'_>,
 ) -> Result<(), String> {
-    adopt(entity, computed, |uid| entity_type.computes(uid))
+    let computes = |uid| entity_type.parent_kinds.contains(&symbols.kind(uid));
+    adopt(entity, computed, computes, symbols)
 }
 
 /// Gives an entity that came with a question its computed parents.
@@ -57,48 +61,52 @@ pub(super) fn adopt_stored(
 /// # Errors
 /// Its type has computed parents, and it states another: a caller has no say in them.
 pub(super) fn adopt_inline(
-    entity: &mut Entity,
-    computed: &HashSet<Uid>,
+    entity: (Uid, &mut Entity),
+    computed: &[Uid],
     entity_type: &EntityType,
+    symbols: &Symbols<'_>,
 ) -> Result<(), String> {
-    adopt(entity, computed, |_| !entity_type.parents.is_empty())
+    adopt(
+        entity,
+        computed,
+        |_| !entity_type.parents.is_empty(),
+        symbols,
+    )
 }
 
 fn adopt(
-    entity: &mut Entity,
-    computed: &HashSet<Uid>,
-    is_computed_kind: impl Fn(&Uid) -> bool,
+    (uid, entity): (Uid, &mut Entity),
+    computed: &[Uid],
+    is_computed_kind: impl Fn(Uid) -> bool,
+    symbols: &Symbols<'_>,
 ) -> Result<(), String> {
-    let is_other = |parent: &&Uid| is_computed_kind(parent) && !computed.contains(*parent);
-    if let Some(other) = entity.parents().filter(is_other).min() {
+    let is_other = |parent: &Uid| is_computed_kind(*parent) && !computed.contains(parent);
+    let others = entity.parents.iter().filter(is_other);
+    if let Some(other) = others.min_by(|a, b| symbols.order(*a, *b)) {
         return Err(format!(
-            "`{}` states the parent `{other}`, but its attributes give another",
-            entity.uid()
+            "`{}` states the parent `{}`, but its attributes give another",
+            symbols.show(uid),
+            symbols.show(other)
         ));
     }
-    for parent in computed {
-        entity.add_parent(parent.clone());
-    }
+    entity.parents = entity
+        .parents
+        .iter()
+        .chain(computed.iter().copied())
+        .collect();
     Ok(())
 }
 
 /// Gives an entity its computed parents in place of those it had by other attributes.
 pub(super) fn replace_parents(
     entity: &mut Entity,
-    computed: &HashSet<Uid>,
+    computed: &[Uid],
     entity_type: &EntityType,
+    symbols: &Symbols<'_>,
 ) {
-    let gone: Vec<Uid> = entity
-        .parents()
-        .filter(|parent| entity_type.computes(parent) && !computed.contains(*parent))
-        .cloned()
-        .collect();
-    for parent in &gone {
-        entity.remove_parent(parent);
-    }
-    for parent in computed {
-        entity.add_parent(parent.clone());
-    }
+    let computes = |uid: &Uid| entity_type.parent_kinds.contains(&symbols.kind(*uid));
+    let stated = entity.parents.iter().filter(|parent| !computes(parent));
+    entity.parents = stated.chain(computed.iter().copied()).collect();
 }
 
 /// Adds to each entity everything above it. Parents that are not in the map are ancestors, too.
@@ -107,36 +115,34 @@ pub(super) fn replace_parents(
 /// # Errors
 /// A cycle, or more above an entity than is taken: the entity, and what to say.
 pub(super) fn close(
-    entities: &mut HashMap<Uid, Entity>,
+    entities: &mut Numbered,
     max_ancestors: usize,
+    symbols: &Symbols<'_>,
 ) -> Result<(), (Uid, String)> {
-    let own = |(uid, why): (&Uid, String)| (uid.clone(), why);
-    let graph = Graph::of(entities, entities.keys().collect());
-    let above = match graph.closed(max_ancestors) {
+    let graph = Graph::of(entities, entities.iter().map(|(uid, _)| uid).collect());
+    let above = match graph.closed(max_ancestors, symbols) {
         Ok(above) => above,
         // Once more in order, so that the same data is always refused for the same entity.
         Err(found) => {
-            let mut sorted: Vec<&Uid> = entities.keys().collect();
-            sorted.sort_unstable();
-            let again = Graph::of(entities, sorted).closed(max_ancestors).err();
-            return Err(own(again.unwrap_or(found)));
+            let mut sorted: Vec<Uid> = entities.iter().map(|(uid, _)| uid).collect();
+            sorted.sort_unstable_by(|a, b| symbols.order(*a, *b));
+            let again = Graph::of(entities, sorted).closed(max_ancestors, symbols);
+            return Err(again.err().unwrap_or(found));
         }
     };
-    let uids: Vec<Uid> = graph.uids.into_iter().cloned().collect();
-    for (uid, above) in uids.iter().zip(above) {
-        if let Some(entity) = entities.get_mut(uid) {
-            for ancestor in above.into_iter().filter_map(|it| uids.get(it)) {
-                entity.add_indirect_ancestor(ancestor.clone());
-            }
+    for (uid, above) in graph.uids.iter().zip(above) {
+        if let Some(entity) = entities.get_mut(*uid) {
+            let above = above.into_iter().filter_map(|it| graph.uids.get(it));
+            entity.ancestors = above.copied().collect();
         }
     }
     Ok(())
 }
 
-/// Entities and their parents by number, which costs a fraction of what uids do.
-struct Graph<'e> {
-    uids: Vec<&'e Uid>,
-    /// By number; none for a parent that is no entity here.
+/// Entities and their parents, in a row.
+struct Graph {
+    uids: Vec<Uid>,
+    /// By place; none for a parent that is no entity here.
     parents: Vec<Vec<usize>>,
 }
 
@@ -148,16 +154,16 @@ enum Visit {
     Closed,
 }
 
-impl<'e> Graph<'e> {
-    fn of(entities: &'e HashMap<Uid, Entity>, mut uids: Vec<&'e Uid>) -> Self {
-        let mut numbers: HashMap<&Uid, usize> =
+impl Graph {
+    fn of(entities: &Numbered, mut uids: Vec<Uid>) -> Self {
+        let mut places: HashMap<Uid, usize> =
             uids.iter().enumerate().map(|(n, uid)| (*uid, n)).collect();
         let mut parents = Vec::with_capacity(uids.len());
-        for entity in uids.clone().into_iter().filter_map(|uid| entities.get(uid)) {
-            let mut above: Vec<&Uid> = entity.parents().collect();
-            above.sort_unstable();
-            let above = above.into_iter().map(|parent| {
-                *numbers.entry(parent).or_insert_with(|| {
+        for place in 0..uids.len() {
+            let entity = uids.get(place).and_then(|uid| entities.get(*uid));
+            let above = entity.into_iter().flat_map(|entity| entity.parents.iter());
+            let above = above.map(|parent| {
+                *places.entry(parent).or_insert_with(|| {
                     uids.push(parent);
                     uids.len() - 1
                 })
@@ -168,8 +174,12 @@ impl<'e> Graph<'e> {
         Self { uids, parents }
     }
 
-    /// What is above each, by number.
-    fn closed(&self, max_ancestors: usize) -> Result<Vec<Vec<usize>>, (&'e Uid, String)> {
+    /// What is above each, by place.
+    fn closed(
+        &self,
+        max_ancestors: usize,
+        symbols: &Symbols<'_>,
+    ) -> Result<Vec<Vec<usize>>, (Uid, String)> {
         let size = self.uids.len();
         let mut closing = Closing {
             visits: vec![Visit::New; size],
@@ -191,11 +201,17 @@ impl<'e> Graph<'e> {
                     ),
                     Excess::Cycle(number) => {
                         let uid = self.uids.get(number).unwrap_or(uid);
-                        (*uid, format!("`{uid}` is its own ancestor"))
+                        (
+                            *uid,
+                            format!("`{}` is its own ancestor", symbols.show(*uid)),
+                        )
                     }
                     Excess::Levels => (
                         *uid,
-                        format!("the parents of `{uid}` are more than {MAX_LEVELS} levels deep"),
+                        format!(
+                            "the parents of `{}` are more than {MAX_LEVELS} levels deep",
+                            symbols.show(*uid)
+                        ),
                     ),
                 })?;
         }

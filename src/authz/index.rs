@@ -1,69 +1,61 @@
-//! Which policies can matter for an action.
+//! Which policies can matter for a question.
 //!
-//! Left out is exactly what Cedar itself would reject by the action scope, whatever the principal,
-//! the resource, the context and the entities are; `tests/core/differential.rs` holds it to that.
+//! Left out is exactly what Cedar itself would reject by a scope, whatever the conditions, the
+//! context and the other entities are; `tests/core/differential.rs` holds it to that.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, Entities, EntityUid,
-    Policy, PolicyId, PolicySet, Request, ResourceConstraint,
-};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet};
 
 use super::{
-    engine::{self, Uid},
+    engine,
+    expr::Scene,
+    rule::{Rule, Scope},
     schema::SchemaModel,
+    symbols::{Symbols, Uid},
     text,
 };
 
-/// Policies ready for Cedar's authorizer.
+mod sides;
+mod verdict;
+
+use sides::BySides;
+pub(super) use verdict::Verdict;
+
+/// Policies that can matter for some action.
 #[derive(Debug, Default)]
 struct Relevant {
-    set: PolicySet,
+    /// Places in the list of rules, in order.
+    rules: Vec<usize>,
+    by_sides: BySides,
     /// Every uid in their texts.
     literals: Vec<Uid>,
     /// Through how many entities in a row they look, at most.
     sight: usize,
 }
 
-/// Policies by action.
+/// Policies by action, principal and resource.
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    rules: Vec<Rule>,
     /// Policies without an action scope: kept once, not with each action.
     everywhere: Relevant,
-    by_action: HashMap<EntityUid, Arc<Relevant>>,
+    by_action: HashMap<Uid, Arc<Relevant>>,
     /// For actions that neither the schema nor a policy names.
     others: Arc<Relevant>,
-    forbids: HashSet<PolicyId>,
-}
-
-/// The policies that can matter for one action on resources of one type.
-#[derive(Debug)]
-pub(super) struct Narrowed {
-    permits: Vec<PolicySet>,
-    forbids: Vec<PolicySet>,
-}
-
-/// What the relevant policies say, as Cedar would of the whole set.
-#[derive(Debug)]
-pub(super) struct Verdict {
-    pub(super) allows: bool,
-    /// The determining policies: forbids if one is satisfied, else permits.
-    pub(super) reasons: Vec<PolicyId>,
-    pub(super) errors: Vec<AuthorizationError>,
 }
 
 impl Index {
-    /// Sorts the policies of a set.
-    ///
-    /// # Errors
-    /// A policy that cannot be put into a set of its own; none is known.
-    pub(super) fn new(set: &PolicySet, schema: Option<&SchemaModel>) -> Result<Self, String> {
-        let policies: Vec<(&Policy, ActionConstraint)> = set
-            .policies()
+    /// Makes policies ready to be asked, and sorts them.
+    pub(super) fn new<'p>(
+        policies: impl Iterator<Item = &'p Policy>,
+        schema: Option<&SchemaModel>,
+        symbols: &mut Symbols<'_>,
+    ) -> Self {
+        let policies: Vec<(&Policy, ActionConstraint)> = policies
             .map(|policy| (policy, policy.action_constraint()))
             .collect();
         let scopes = Scopes::of(&policies);
@@ -71,118 +63,142 @@ impl Index {
         let declared = schema.into_iter().flat_map(|schema| schema.cedar.actions());
         actions.extend(declared.cloned());
         let groups = Groups::of(schema);
-        // Many actions share their policies; one set serves them all.
+        let texts: Vec<Text> = policies
+            .iter()
+            .map(|(policy, _)| Text::of(policy, symbols))
+            .collect();
+        let rules: Vec<Rule> = policies
+            .iter()
+            .map(|(policy, _)| Rule::new(policy, symbols))
+            .collect();
+        // Many actions share their policies; one list serves them all.
         let mut built: HashMap<Vec<usize>, Arc<Relevant>> = HashMap::new();
         let mut relevant = |action: Option<&EntityUid>| {
             let chosen = scopes.chosen(&groups, action);
-            if let Some(built) = built.get(&chosen) {
-                return Ok(Arc::clone(built));
-            }
-            let of = chosen
-                .iter()
-                .filter_map(|index| Some(policies.get(*index)?.0));
-            let new = Arc::new(Relevant::new(set, of)?);
-            built.insert(chosen, Arc::clone(&new));
-            Ok::<_, String>(new)
+            let build = |chosen: &Vec<usize>| Arc::new(Relevant::new(chosen, &rules, &texts));
+            let found = built.get(&chosen).map(Arc::clone);
+            found.unwrap_or_else(|| {
+                let new = build(&chosen);
+                built.insert(chosen, Arc::clone(&new));
+                new
+            })
         };
-        let anywhere = policies
+        let others = relevant(None);
+        let by_action = actions
             .iter()
-            .filter(|(_, constraint)| *constraint == ActionConstraint::Any);
-        let everywhere = Relevant::new(set, anywhere.map(|(policy, _)| *policy))?;
-        let others = relevant(None)?;
-        let mut by_action = HashMap::new();
-        for action in actions {
-            let of_action = relevant(Some(&action))?;
-            by_action.insert(action, of_action);
-        }
-        let forbids = policies
-            .iter()
-            .filter(|(policy, _)| policy.effect() == Effect::Forbid)
-            .map(|(policy, _)| policy.id().clone())
-            .collect();
-        Ok(Self {
-            everywhere,
+            .map(|action| (symbols.uid_of(action), relevant(Some(action))));
+        let by_action = by_action.collect();
+        Self {
+            everywhere: Relevant::new(&scopes.anywhere, &rules, &texts),
             by_action,
             others,
-            forbids,
-        })
+            rules,
+        }
     }
 
-    /// What Cedar's authorizer says of the policies that can matter.
-    pub(super) fn authorize(&self, request: &Request, entities: &Entities) -> Verdict {
-        authorize(self.sets(request.action()), request, entities)
+    /// What the policies say of a question.
+    pub(super) fn ask(&self, scene: &Scene<'_>) -> Verdict<'_> {
+        let mut verdict = Verdict::default();
+        for relevant in self.relevant(scene.action) {
+            relevant.by_sides.each(scene, &mut |rule| {
+                if let Some(rule) = self.rules.get(rule) {
+                    verdict.take(rule, rule.holds(scene));
+                }
+            });
+        }
+        if verdict.is_unsure() {
+            verdict.ask_cedar(scene, || self.reached(scene));
+        }
+        verdict
     }
 
-    /// The policies that can matter for an action on resources of one type, for whoever asks about
-    /// many of them. Left out is exactly what Cedar itself would reject by the resource scope.
-    ///
-    /// # Errors
-    /// A policy that cannot be put into a set of its own; none is known.
-    pub(super) fn narrowed(
-        &self,
-        action: &EntityUid,
-        resource_type: &str,
-    ) -> Result<Narrowed, String> {
-        let may_match = |policy: &&Policy| match policy.resource_constraint() {
-            ResourceConstraint::Is(named) | ResourceConstraint::IsIn(named, _) => {
-                named.to_string() == resource_type
-            }
-            ResourceConstraint::Any | ResourceConstraint::Eq(_) | ResourceConstraint::In(_) => true,
-        };
-        let of = |effect: Effect| {
-            let chosen = |set: &PolicySet| {
-                let policies = set.policies().filter(|policy| policy.effect() == effect);
-                part(set, policies.filter(may_match))
-            };
-            let parts = self.sets(Some(action)).map(chosen);
-            parts.collect::<Result<Vec<_>, _>>()
-        };
-        Ok(Narrowed {
-            permits: of(Effect::Permit)?,
-            forbids: of(Effect::Forbid)?,
-        })
+    /// Whether a forbid is satisfied.
+    pub(super) fn forbids(&self, scene: &Scene<'_>) -> bool {
+        !self.ask(scene).forbids.is_empty()
     }
 
     /// Every uid in the texts of the policies that can matter.
-    pub(super) fn literals(&self, action: Option<&EntityUid>) -> impl Iterator<Item = &Uid> {
-        self.relevant(action)
-            .into_iter()
-            .flat_map(|relevant| &relevant.literals)
+    pub(super) fn literals(&self, action: Uid) -> impl Iterator<Item = Uid> {
+        let relevant = self.relevant(action).into_iter();
+        relevant.flat_map(|relevant| relevant.literals.iter().copied())
     }
 
-    /// The sets of policies that can matter for this action. No policy is in both.
-    pub(super) fn sets(&self, action: Option<&EntityUid>) -> impl Iterator<Item = &PolicySet> {
-        self.relevant(action)
-            .into_iter()
-            .map(|relevant| &relevant.set)
+    /// The policies that can matter for this action.
+    pub(super) fn rules(&self, action: Uid) -> impl Iterator<Item = &Rule> {
+        let relevant = self.relevant(action).into_iter();
+        let places = relevant.flat_map(|relevant| &relevant.rules);
+        places.filter_map(|place| self.rules.get(*place))
     }
 
     /// Every action that the scope of a policy names, or the schema declares.
-    pub(super) fn named_actions(&self) -> impl Iterator<Item = &EntityUid> {
-        self.by_action.keys()
+    pub(super) fn named_actions(&self) -> impl Iterator<Item = Uid> {
+        self.by_action.keys().copied()
     }
 
     /// Through how many entities in a row the policies that can matter look, at most.
-    pub(super) fn sight(&self, action: Option<&EntityUid>) -> usize {
+    pub(super) fn sight(&self, action: Uid) -> usize {
         let relevant = self.relevant(action).map(|relevant| relevant.sight);
         relevant.into_iter().max().unwrap_or(0)
     }
 
     /// The policies that can matter for this action: those without an action scope, and its own.
-    fn relevant(&self, action: Option<&EntityUid>) -> [&Relevant; 2] {
-        let own = action.and_then(|action| self.by_action.get(action));
-        [&self.everywhere, own.unwrap_or(&self.others)]
+    fn relevant(&self, action: Uid) -> [&Relevant; 2] {
+        [
+            &self.everywhere,
+            self.by_action.get(&action).unwrap_or(&self.others),
+        ]
     }
 
-    /// Whether a policy forbids.
-    pub(super) fn is_forbid(&self, id: &PolicyId) -> bool {
-        self.forbids.contains(id)
+    /// Whatever the policies that can matter may look into.
+    fn reached(&self, scene: &Scene<'_>) -> Vec<Uid> {
+        let mut roots = vec![scene.principal, scene.resource, scene.action];
+        scene.context.mentions(&mut |uid| roots.push(uid));
+        let sight = self.sight(scene.action);
+        let literals = self.literals(scene.action);
+        scene.world.reach(roots, literals, sight).entities
+    }
+}
+
+/// What the text of a policy tells, but for its meaning.
+struct Text {
+    literals: Vec<Uid>,
+    sight: usize,
+}
+
+impl Text {
+    fn of(policy: &Policy, symbols: &mut Symbols<'_>) -> Self {
+        let named = policy.entity_literals();
+        Self {
+            literals: named.iter().map(|uid| symbols.uid_of(uid)).collect(),
+            sight: engine::sight(policy),
+        }
+    }
+}
+
+impl Relevant {
+    fn new(places: &[usize], rules: &[Rule], texts: &[Text]) -> Self {
+        let chosen = places.iter().filter_map(|place| texts.get(*place));
+        let literals: HashSet<Uid> = chosen
+            .clone()
+            .flat_map(|it| &it.literals)
+            .copied()
+            .collect();
+        let scopes = |rule: &Rule| -> [Scope; 2] { [rule.principal, rule.resource] };
+        let sided = places.iter().copied();
+        let sided = sided.filter_map(|place| Some((place, scopes(rules.get(place)?))));
+        Self {
+            rules: places.to_vec(),
+            by_sides: BySides::of(sided),
+            literals: literals.into_iter().collect(),
+            sight: chosen.map(|it| it.sight).max().unwrap_or(0),
+        }
     }
 }
 
 /// Policies by what their action scopes say, as places in a list.
 #[derive(Default)]
 struct Scopes<'p> {
+    anywhere: Vec<usize>,
     /// Most policies name one action: those are found, not sought for each action anew.
     of_one: HashMap<&'p EntityUid, Vec<usize>>,
     of_some: Vec<(usize, &'p [EntityUid])>,
@@ -193,8 +209,7 @@ impl<'p> Scopes<'p> {
         let mut scopes = Self::default();
         for (index, (_, constraint)) in policies.iter().enumerate() {
             match constraint {
-                // Kept apart, in `everywhere`.
-                ActionConstraint::Any => {}
+                ActionConstraint::Any => scopes.anywhere.push(index),
                 ActionConstraint::Eq(action) => {
                     scopes.of_one.entry(action).or_default().push(index);
                 }
@@ -222,68 +237,12 @@ impl<'p> Scopes<'p> {
     }
 }
 
-impl Narrowed {
-    /// The permits that are satisfied, if Cedar's authorizer would allow. Only for the action and the
-    /// type it was made for. Most questions are permitted by nobody, and no forbid is asked then.
-    pub(super) fn permits(&self, request: &Request, entities: &Entities) -> Option<Vec<PolicyId>> {
-        let verdict = authorize(&self.permits, request, entities);
-        let allows = verdict.allows && !self.forbids(request, entities);
-        allows.then_some(verdict.reasons)
-    }
-
-    /// Whether a forbid is satisfied.
-    pub(super) fn forbids(&self, request: &Request, entities: &Entities) -> bool {
-        let verdict = authorize(&self.forbids, request, entities);
-        !verdict.reasons.is_empty()
-    }
-}
-
-/// What Cedar's authorizer says of sets that have no policy in common.
-fn authorize<'p>(
-    sets: impl IntoIterator<Item = &'p PolicySet>,
-    request: &Request,
-    entities: &Entities,
-) -> Verdict {
-    let mut verdict = Verdict {
-        allows: false,
-        reasons: Vec::new(),
-        errors: Vec::new(),
-    };
-    let mut forbidden = false;
-    for set in sets.into_iter().filter(|set| !set.is_empty()) {
-        let response = Authorizer::new().is_authorized(request, set, entities);
-        let allows = response.decision() == Decision::Allow;
-        let mut reasons = response.diagnostics().reason().cloned().peekable();
-        let forbids = !allows && reasons.peek().is_some();
-        if forbids && !forbidden {
-            verdict.reasons.clear();
-        }
-        forbidden |= forbids;
-        if forbids == forbidden {
-            verdict.reasons.extend(reasons);
-        }
-        verdict.allows |= allows;
-        verdict
-            .errors
-            .extend(response.diagnostics().errors().cloned());
-    }
-    verdict.allows &= !forbidden;
-    verdict
-}
-
 /// Each declared action's groups. Without a schema (`None`) only the store or the question knows.
 struct Groups(Option<HashMap<EntityUid, HashSet<EntityUid>>>);
 
 impl Groups {
     fn of(schema: Option<&SchemaModel>) -> Self {
-        let groups = |action: &Arc<engine::Entity>| {
-            let uid = engine::public_uid(action.uid());
-            (uid, action.ancestors().map(engine::public_uid).collect())
-        };
-        Self(schema.map(|schema| {
-            let actions = engine::action_entities(&schema.cedar);
-            actions.iter().map(groups).collect()
-        }))
+        Self(schema.map(|schema| engine::action_groups(&schema.cedar)))
     }
 
     /// Whether an action scope of these actions and groups can be true; `None` stands for an action
@@ -300,28 +259,11 @@ impl Groups {
     }
 }
 
-impl Relevant {
-    fn new<'p>(
-        whole: &PolicySet,
-        policies: impl Iterator<Item = &'p Policy>,
-    ) -> Result<Self, String> {
-        let mut literals: HashSet<Uid> = HashSet::new();
-        let mut sight = 0;
-        let policies = policies.inspect(|policy| {
-            sight = sight.max(engine::sight(policy));
-            let named = policy.entity_literals();
-            literals.extend(named.iter().map(|uid| engine::uid(uid).clone()));
-        });
-        Ok(Self {
-            set: part(whole, policies)?,
-            literals: literals.into_iter().collect(),
-            sight,
-        })
-    }
-}
-
 /// Some policies of a set, with the templates they need.
-fn part<'p>(
+///
+/// # Errors
+/// A policy that cannot be put into a set of its own; none is known.
+pub(super) fn part<'p>(
     whole: &PolicySet,
     policies: impl Iterator<Item = &'p Policy>,
 ) -> Result<PolicySet, String> {

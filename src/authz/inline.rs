@@ -1,15 +1,13 @@
 //! Entities that come with a question, and everything above them.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+use hashbrown::{HashMap, HashSet};
 
 use super::{
-    engine::{Entity, Uid},
     hierarchy,
     schema::{self, SchemaModel},
     stored::StoredEntities,
+    symbols::{Symbols, Uid},
+    value::{Entity, Uids},
 };
 
 /// How many levels of parents a question may bring along.
@@ -19,15 +17,15 @@ const MAX_PARENT_DEPTH: usize = 64;
 pub(super) const MAX_ENTITIES: usize = 1_000;
 
 /// How many ancestors the entities of a question may have together: as many entities as there may
-/// be, each as deep as it may be, with room. One takes up to 250 bytes while the question is
-/// answered; a body of the largest size could name twenty million otherwise.
+/// be, each as deep as it may be, with room. Told to Cedar, one takes up to 250 bytes; a body of the
+/// largest size could name twenty million otherwise.
 pub(super) const MAX_ANCESTORS: usize = 100_000;
 
 /// Entities that came with a question, each with its direct parents.
 #[derive(Debug, Default)]
 pub(super) struct Inline {
     /// In the order they came, so that the same question is always refused for the same reason.
-    entities: Vec<Entity>,
+    entities: Vec<(Uid, Entity)>,
     position: HashMap<Uid, usize>,
     /// They stand in the store's place instead of beside it.
     replaces: bool,
@@ -51,40 +49,37 @@ impl Inline {
         self.replaces
     }
 
-    pub(super) fn get(&self, uid: &Uid) -> Option<&Entity> {
-        self.entities.get(*self.position.get(uid)?)
+    pub(super) fn get(&self, uid: Uid) -> Option<&Entity> {
+        let (_, entity) = self.entities.get(*self.position.get(&uid)?)?;
+        Some(entity)
+    }
+
+    pub(super) fn get_mut(&mut self, uid: Uid) -> Option<&mut Entity> {
+        let (_, entity) = self.entities.get_mut(*self.position.get(&uid)?)?;
+        Some(entity)
     }
 
     /// Takes an entity, in place of one with the same uid.
-    pub(super) fn insert(&mut self, entity: Entity) {
-        let end = self.entities.len();
-        let position = *self.position.entry(entity.uid().clone()).or_insert(end);
-        match self.entities.get_mut(position) {
-            Some(same) => *same = entity,
-            None => self.entities.push(entity),
+    pub(super) fn insert(&mut self, uid: Uid, entity: Entity) {
+        if let Some(same) = self.get_mut(uid) {
+            *same = entity;
+            return;
         }
+        self.position.insert(uid, self.entities.len());
+        self.entities.push((uid, entity));
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entity> {
-        self.entities.iter()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Uid, &Entity)> {
+        self.entities.iter().map(|(uid, entity)| (*uid, entity))
     }
 
     /// The entity as the question sees it.
-    pub(super) fn lookup<'a>(
-        &'a self,
-        stored: &'a StoredEntities,
-        uid: &Uid,
-    ) -> Option<&'a Entity> {
-        let kept = || self.kept(stored, uid).map(AsRef::as_ref);
-        self.get(uid).or_else(kept)
+    pub(super) fn lookup<'a>(&'a self, stored: &'a StoredEntities, uid: Uid) -> Option<&'a Entity> {
+        self.get(uid).or_else(|| self.kept(stored, uid))
     }
 
     /// The stored entity that the question sees under this uid, if it brought no other.
-    pub(super) fn kept<'a>(
-        &self,
-        stored: &'a StoredEntities,
-        uid: &Uid,
-    ) -> Option<&'a Arc<Entity>> {
+    pub(super) fn kept<'a>(&self, stored: &'a StoredEntities, uid: Uid) -> Option<&'a Entity> {
         let entity = if self.replaces { None } else { stored.get(uid) };
         entity.or_else(|| stored.action(uid))
     }
@@ -96,45 +91,45 @@ pub(super) struct Hierarchy<'a> {
     pub(super) inline: &'a Inline,
     pub(super) stored: &'a StoredEntities,
     pub(super) schema: Option<&'a SchemaModel>,
+    pub(super) symbols: &'a Symbols<'a>,
 }
 
 impl Hierarchy<'_> {
-    /// Direct parents of an entity whose ancestors may be others than the stored ones, sorted; `None` for
+    /// Direct parents of an entity whose ancestors may be others than the stored ones; `None` for
     /// an entity that is as it is stored, or is not known.
-    fn parents(&self, uid: &Uid) -> Option<BTreeSet<Uid>> {
+    fn parents(&self, uid: Uid) -> Option<Uids> {
         if let Some(entity) = self.inline.get(uid) {
-            return Some(entity.parents().cloned().collect());
+            return Some(entity.parents.clone());
         }
         let entity = self.inline.kept(self.stored, uid)?;
-        if !self.is_affected(entity) {
+        if !self.is_affected(uid, entity) {
             return None;
         }
-        let entity_type = self.schema.and_then(|schema| schema.core_type_of(uid));
+        let kind = self.symbols.kind(uid);
+        let entity_type = self.schema.and_then(|schema| schema.entity_type(kind));
         let Some(entity_type) = entity_type.filter(|it| !it.parents.is_empty()) else {
-            return Some(entity.parents().cloned().collect());
+            return Some(entity.parents.clone());
         };
-        let lookup = |uid: &Uid| self.inline.lookup(self.stored, uid);
+        let lookup = |uid| self.inline.lookup(self.stored, uid);
         let computed = hierarchy::computed_parents(entity, entity_type, &lookup);
-        let mut entity = Entity::clone(entity);
-        hierarchy::replace_parents(&mut entity, &computed, entity_type);
-        Some(entity.parents().cloned().collect())
+        let mut entity = entity.clone();
+        hierarchy::replace_parents(&mut entity, &computed, entity_type, self.symbols);
+        Some(entity.parents)
     }
 
     /// Whether something that came along may stand above a stored entity. For types that only the
     /// store speaks for, nothing does: a caller cannot lift a member into a group.
-    fn is_affected(&self, entity: &Entity) -> bool {
-        if schema::is_held(self.schema, entity.uid()) {
+    pub(super) fn is_affected(&self, uid: Uid, entity: &Entity) -> bool {
+        if schema::is_held(self.schema, self.symbols.kind(uid)) {
             return false;
         }
-        let has_paths = |uid: &Uid| {
+        let has_paths = |uid: Uid| {
             let schema = self.schema.filter(|schema| schema.has_parents_of_others());
-            let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
+            let entity_type = schema.and_then(|it| it.entity_type(self.symbols.kind(uid)));
             entity_type.is_some_and(|it| it.parents.iter().any(|path| path.len() > 1))
         };
-        has_paths(entity.uid())
-            || entity
-                .ancestors()
-                .any(|above| self.inline.get(above).is_some() || has_paths(above))
+        let brought = |above| self.inline.get(above).is_some() || has_paths(above);
+        has_paths(uid) || entity.ancestors.iter().any(brought)
     }
 }
 
@@ -162,73 +157,73 @@ impl Above {
     pub(super) fn of(hierarchy: &Hierarchy<'_>) -> Result<Self, String> {
         let mut above = Self::default();
         let mut depths: HashMap<usize, usize> = HashMap::new();
-        for start in hierarchy.inline.iter() {
-            above.visit(start.uid(), hierarchy, &mut depths)?;
+        for (start, _) in hierarchy.inline.iter() {
+            above.visit(start, hierarchy, &mut depths)?;
         }
         Ok(above)
     }
 
     /// Everything above an entity, as the question sees it; `None` if that is what is stored.
-    pub(super) fn ancestors(&self, uid: &Uid, hierarchy: &Hierarchy<'_>) -> Option<HashSet<Uid>> {
+    pub(super) fn ancestors(&self, uid: Uid, hierarchy: &Hierarchy<'_>) -> Option<Uids> {
         let mut all = HashSet::new();
-        let mut queue: Vec<Uid> = hierarchy.parents(uid)?.into_iter().collect();
+        let mut queue: Vec<Uid> = hierarchy.parents(uid)?.iter().collect();
+        let kept = |uid| {
+            let kept = hierarchy.inline.kept(hierarchy.stored, uid);
+            kept.into_iter().flat_map(|it| it.ancestors.iter())
+        };
         while let Some(above) = queue.pop() {
             if all.contains(&above) {
                 continue;
             }
-            if let Some(row) = self.row(&above) {
+            if let Some(row) = self.row(above) {
                 for numbered in self.numbered_in(row) {
                     if self.row(numbered).is_none() {
-                        let kept = hierarchy.inline.kept(hierarchy.stored, numbered);
-                        all.extend(kept.into_iter().flat_map(|it| it.ancestors()).cloned());
+                        all.extend(kept(numbered));
                     }
-                    all.insert(numbered.clone());
+                    all.insert(numbered);
                 }
-            } else if let Some(parents) = hierarchy.parents(&above) {
-                queue.extend(parents);
+            } else if let Some(parents) = hierarchy.parents(above) {
+                queue.extend(parents.iter());
             } else {
-                let kept = hierarchy.inline.kept(hierarchy.stored, &above);
-                all.extend(kept.into_iter().flat_map(|it| it.ancestors()).cloned());
+                all.extend(kept(above));
             }
             all.insert(above);
         }
-        Some(all)
+        Some(all.into_iter().collect())
     }
 
-    fn numbered(&mut self, uid: &Uid) -> usize {
-        if let Some(number) = self.number.get(uid) {
-            return *number;
-        }
-        let number = self.uids.len();
-        self.number.insert(uid.clone(), number);
-        self.uids.push(uid.clone());
-        number
+    fn numbered(&mut self, uid: Uid) -> usize {
+        *self.number.entry(uid).or_insert_with(|| {
+            self.uids.push(uid);
+            self.uids.len() - 1
+        })
     }
 
-    fn row(&self, uid: &Uid) -> Option<&[u64]> {
-        let number = self.number.get(uid)?;
+    fn row(&self, uid: Uid) -> Option<&[u64]> {
+        let number = self.number.get(&uid)?;
         self.rows.get(number).map(Vec::as_slice)
     }
 
-    fn numbered_in<'s>(&'s self, row: &'s [u64]) -> impl Iterator<Item = &'s Uid> {
+    fn numbered_in<'s>(&'s self, row: &'s [u64]) -> impl Iterator<Item = Uid> + 's {
         let numbers = row.iter().enumerate().flat_map(|(word, bits)| {
             let set = (0..64).filter(move |bit| bits >> bit & 1 == 1);
             set.map(move |bit| word * 64 + bit)
         });
-        numbers.filter_map(|number| self.uids.get(number))
+        numbers.filter_map(|number| self.uids.get(number).copied())
     }
 
     /// Closes one entity after everything above it, without recursion.
     fn visit(
         &mut self,
-        start: &Uid,
+        start: Uid,
         hierarchy: &Hierarchy<'_>,
         depths: &mut HashMap<usize, usize>,
     ) -> Result<(), String> {
-        let mut open: HashMap<usize, Vec<Uid>> = HashMap::new();
-        let mut stack = vec![start.clone()];
-        while let Some(uid) = stack.last().cloned() {
-            let number = self.numbered(&uid);
+        let symbols = hierarchy.symbols;
+        let mut open: HashMap<usize, Uids> = HashMap::new();
+        let mut stack = vec![start];
+        while let Some(uid) = stack.last().copied() {
+            let number = self.numbered(uid);
             if depths.contains_key(&number) {
                 stack.pop();
                 continue;
@@ -236,9 +231,10 @@ impl Above {
             if let Some(parents) = open.remove(&number) {
                 stack.pop();
                 let depth = self.join(number, &parents, depths);
-                if depth > MAX_PARENT_DEPTH && hierarchy.inline.get(&uid).is_some() {
+                if depth > MAX_PARENT_DEPTH && hierarchy.inline.get(uid).is_some() {
                     return Err(format!(
-                        "the parents of `{uid}` are more than {MAX_PARENT_DEPTH} levels deep"
+                        "the parents of `{}` are more than {MAX_PARENT_DEPTH} levels deep",
+                        symbols.show(uid)
                     ));
                 }
                 self.count(number, hierarchy);
@@ -249,20 +245,19 @@ impl Above {
                 }
                 continue;
             }
-            let Some(parents) = hierarchy.parents(&uid) else {
+            let Some(parents) = hierarchy.parents(uid) else {
                 // As it is stored: nothing to join, one level for all that is above.
                 depths.insert(number, 1);
                 stack.pop();
                 continue;
             };
-            let parents: Vec<Uid> = parents.into_iter().collect();
-            for parent in &parents {
+            for parent in parents.iter() {
                 let parent_number = self.numbered(parent);
                 if parent_number == number || open.contains_key(&parent_number) {
-                    return Err(format!("`{parent}` is its own ancestor"));
+                    return Err(format!("`{}` is its own ancestor", symbols.show(parent)));
                 }
                 if !depths.contains_key(&parent_number) {
-                    stack.push(parent.clone());
+                    stack.push(parent);
                 }
             }
             open.insert(number, parents);
@@ -277,24 +272,19 @@ impl Above {
         };
         let mut count: usize = row.iter().map(|bits| bits.count_ones() as usize).sum();
         if self.ancestors + count <= MAX_ANCESTORS {
-            for uid in self.numbered_in(row).filter(|uid| self.row(uid).is_none()) {
+            for uid in self.numbered_in(row).filter(|uid| self.row(*uid).is_none()) {
                 let kept = hierarchy.inline.kept(hierarchy.stored, uid);
-                count += kept.map_or(0, |it| it.ancestors().count());
+                count += kept.map_or(0, |it| it.ancestors.len());
             }
         }
         self.ancestors += count;
     }
 
     /// Sets the row of an entity whose parents all have theirs; how many levels are above it.
-    fn join(
-        &mut self,
-        number: usize,
-        parents: &[Uid],
-        depths: &mut HashMap<usize, usize>,
-    ) -> usize {
+    fn join(&mut self, number: usize, parents: &Uids, depths: &mut HashMap<usize, usize>) -> usize {
         let mut row = vec![0_u64; self.uids.len().div_ceil(64)];
         let mut depth = 0;
-        for parent in parents {
+        for parent in parents.iter() {
             let parent = self.numbered(parent);
             if let Some(word) = row.get_mut(parent / 64) {
                 *word |= 1 << (parent % 64);

@@ -1,15 +1,14 @@
 //! The permission table, computed: each cell is named by the scope word that holds in exactly the
 //! situations the policies permit.
 
-use std::iter;
-
-use cedar_policy::{Context, EntityUid, Request};
+use std::{collections::HashMap, iter};
 
 use super::{
-    Finding, Kind, Rejection, Snapshot,
-    engine::{self, Uid},
-    index::Narrowed,
+    Finding, Kind, PolicyInfo, Rejection, Snapshot,
+    query::Asked,
     spec::{Ask, Role, Row, Spec},
+    symbols::TypeId,
+    world::World,
 };
 
 mod expected;
@@ -100,19 +99,13 @@ impl Matrix {
             let finding = Finding::error(Kind::Validate, String::new(), "a matrix needs a schema");
             return Some(Err(finding.into()));
         };
-        let spec = match Spec::parse(&snapshot.spec, schema) {
+        let spec = match Spec::parse(snapshot, schema) {
             Ok(spec) => spec,
             Err(rejection) => return Some(Err(rejection)),
         };
-        let lines = cells(snapshot, &spec).map(|cell| go_on().then(|| cell.line()));
-        let lines: Vec<_> = lines.collect::<Option<_>>()?;
-        let lines = match lines.into_iter().collect() {
-            Ok(lines) => lines,
-            Err(message) => {
-                let finding = Finding::error(Kind::Validate, String::new(), message);
-                return Some(Err(finding.into()));
-            }
-        };
+        let rulings = rulings(snapshot);
+        let lines = cells(snapshot, &spec, &rulings).map(|cell| go_on().then(|| cell.line()));
+        let lines: Vec<Line> = lines.collect::<Option<_>>()?;
         let words = spec.words.into_iter().map(|word| word.name);
         let words = words.filter(|word| word != NEVER);
         Some(Ok(Some(Self {
@@ -124,11 +117,17 @@ impl Matrix {
 }
 
 /// Every cell, in the table's order.
-fn cells<'s>(snapshot: &'s Snapshot, spec: &'s Spec) -> impl Iterator<Item = Cell<'s>> {
+fn cells<'s>(
+    snapshot: &'s Snapshot,
+    spec: &'s Spec<'s>,
+    rulings: &'s Rulings<'s>,
+) -> impl Iterator<Item = Cell<'s>> {
     let asks = |row: &'s Row| row.asks.iter().map(move |ask| (row, ask));
     let cell = move |((row, ask), role)| Cell {
         snapshot,
         spec,
+        world: World::stored(&spec.symbols, &spec.world, snapshot.schema()),
+        rulings,
         row,
         ask,
         role,
@@ -138,10 +137,24 @@ fn cells<'s>(snapshot: &'s Snapshot, spec: &'s Spec) -> impl Iterator<Item = Cel
         .map(cell)
 }
 
+/// The `@ruling` of policies, by id.
+type Rulings<'s> = HashMap<&'s str, &'s str>;
+
+fn rulings(snapshot: &Snapshot) -> Rulings<'_> {
+    fn ruling(info: &PolicyInfo) -> Option<(&str, &str)> {
+        let mut annotations = info.annotations.iter();
+        let ruling = annotations.find(|(key, _)| key == "ruling")?;
+        Some((info.id.as_str(), ruling.1.as_str()))
+    }
+    snapshot.policies.infos.iter().filter_map(ruling).collect()
+}
+
 /// One cell while it is computed.
 struct Cell<'s> {
     snapshot: &'s Snapshot,
-    spec: &'s Spec,
+    spec: &'s Spec<'s>,
+    world: World<'s>,
+    rulings: &'s Rulings<'s>,
     row: &'s Row,
     ask: &'s Ask,
     role: &'s Role,
@@ -156,16 +169,16 @@ struct Found {
 
 /// One question of a cell, and what the policies decide.
 struct Situation {
-    request: Request,
+    asked: Asked,
     permitted: bool,
     /// Whether a guard forbids, so that no word holds; known once words are asked.
     guarded: bool,
 }
 
 impl Cell<'_> {
-    fn line(&self) -> Result<Line, String> {
-        let found = self.find()?;
-        Ok(Line {
+    fn line(&self) -> Line {
+        let found = self.find();
+        Line {
             row_id: self.row.id.clone(),
             section: self.row.section.clone(),
             row_label: self.row.label.clone(),
@@ -176,85 +189,80 @@ impl Cell<'_> {
             scope: found.scope,
             rulings: found.rulings,
             note: found.note,
-        })
+        }
     }
 
     /// The widest type with a permit, and the word for it there.
-    fn find(&self) -> Result<Found, String> {
+    fn find(&self) -> Found {
         for resource_type in &self.ask.resources {
             let mut rulings = Vec::new();
-            let mut situations = self.situations(resource_type, &mut rulings)?;
+            let mut situations = self.situations(*resource_type, &mut rulings);
             if situations.iter().any(|situation| situation.permitted) {
-                let guards = self.spec.guards.narrowed(&self.ask.action, resource_type)?;
                 for situation in &mut situations {
-                    let world = self.spec.world.view();
-                    situation.guarded = guards.forbids(&situation.request, world);
+                    let scene = situation.asked.scene(&self.world);
+                    situation.guarded = self.spec.guards.forbids(&scene);
                 }
                 rulings.sort();
                 rulings.dedup();
                 let (scope, note) = self.name(&situations);
-                return Ok(Found {
-                    resource_type: resource_type.clone(),
+                return Found {
+                    resource_type: self.text(*resource_type),
                     scope,
                     rulings,
                     note,
-                });
+                };
             }
         }
         let mut untested = self.ask.untested.iter();
         let untested = untested.find(|(name, _)| *name == self.role.name);
         let named = untested.map(|(_, resource_type)| resource_type.clone());
-        Ok(Found {
-            resource_type: named
-                .or_else(|| self.ask.resources.first().cloned())
-                .unwrap_or_default(),
+        let widest = self.ask.resources.first().map(|kind| self.text(*kind));
+        Found {
+            resource_type: named.or(widest).unwrap_or_default(),
             scope: NEVER.to_owned(),
             rulings: Vec::new(),
             note: None,
-        })
+        }
     }
 
-    fn situations(
-        &self,
-        resource_type: &str,
-        rulings: &mut Vec<String>,
-    ) -> Result<Vec<Situation>, String> {
-        let policies = &self.snapshot.index;
-        let policies = policies.narrowed(&self.ask.action, resource_type)?;
+    fn text(&self, kind: TypeId) -> String {
+        self.spec.symbols.type_text(kind).to_owned()
+    }
+
+    fn situations(&self, resource_type: TypeId, rulings: &mut Vec<String>) -> Vec<Situation> {
         let mut situations = Vec::new();
         for principal in &self.role.principals {
             for resource in self.spec.world.of_type(resource_type) {
                 for context in &self.ask.contexts {
-                    let Some(request) = self.request(principal, resource.uid(), context) else {
-                        continue;
+                    let asked = Asked {
+                        principal: *principal,
+                        action: self.ask.action,
+                        resource: *resource,
+                        context: context.clone(),
                     };
-                    let permitted = self.permits(&policies, &request, rulings);
+                    let permitted = self.permits(&asked, rulings);
                     situations.push(Situation {
-                        request,
+                        asked,
                         permitted,
                         guarded: false,
                     });
                 }
             }
         }
-        Ok(situations)
+        situations
     }
 
-    fn request(&self, principal: &EntityUid, resource: &Uid, context: &Context) -> Option<Request> {
-        let resource = engine::public_uid(resource);
-        let action = self.ask.action.clone();
-        Request::new(principal.clone(), action, resource, context.clone(), None).ok()
-    }
-
-    fn permits(&self, policies: &Narrowed, request: &Request, rulings: &mut Vec<String>) -> bool {
-        let permits = policies.permits(request, self.spec.world.view());
-        for id in permits.iter().flatten() {
-            let policy = self.snapshot.policies.set.policy(id);
-            let ruling = policy.and_then(|policy| policy.annotation("ruling"));
-            let words = ruling.into_iter().flat_map(str::split_whitespace);
+    fn permits(&self, asked: &Asked, rulings: &mut Vec<String>) -> bool {
+        let verdict = self.snapshot.index.ask(&asked.scene(&self.world));
+        if !verdict.allows() {
+            return false;
+        }
+        for rule in &verdict.permits {
+            let ruling = self.rulings.get(AsRef::<str>::as_ref(rule.id()));
+            let words = ruling.into_iter().flat_map(|it| it.split_whitespace());
             rulings.extend(words.map(str::to_owned));
         }
-        permits.is_some()
+        true
     }
 
     /// The first word that holds in exactly the permitted situations.
@@ -278,8 +286,7 @@ impl Cell<'_> {
         let Some(word) = self.spec.words.get(word) else {
             return false;
         };
-        let world = self.spec.world.view();
-        !situation.guarded && word.index.authorize(&situation.request, world).allows
+        !situation.guarded && word.index.ask(&situation.asked.scene(&self.world)).allows()
     }
 
     /// The word that differs in the fewest situations, and some of them.
@@ -304,10 +311,9 @@ impl Cell<'_> {
             } else {
                 "denied"
             };
-            let uid = |uid: Option<&EntityUid>| uid.map(ToString::to_string).unwrap_or_default();
-            let (principal, resource) =
-                (situation.request.principal(), situation.request.resource());
-            format!("{verb}: {} on {}", uid(principal), uid(resource))
+            let shown = |uid| self.spec.symbols.show(uid);
+            let (principal, resource) = (situation.asked.principal, situation.asked.resource);
+            format!("{verb}: {} on {}", shown(principal), shown(resource))
         };
         let examples: Vec<String> = differing.iter().take(MAX_EXAMPLES).map(example).collect();
         format!(

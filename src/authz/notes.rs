@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cedar_policy::EntityUid;
+use super::symbols::{Symbols, Uid};
 
 /// How many notes a question gets; the rest is counted. A caller with a broken serializer needs a
 /// few examples, and one that means harm gets no more than that for its bytes.
@@ -51,26 +51,24 @@ impl Notes {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Path<'p> {
     /// An attribute of an entity.
-    Attribute(&'p EntityUid, &'p str),
+    Attribute(Uid, &'p str),
     /// An element of the list that stands there.
     Element(&'p Self, usize),
-    /// An entity itself; in backticks.
-    Entity(&'p EntityUid),
     /// A key of the object that stands there.
     Key(&'p Self, &'p str),
     /// A part of the question itself.
     Part(&'p str),
 }
 
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Attribute(uid, key) => write!(f, "{}.{}", Entity(uid), Name(key)),
-            Self::Element(list, index) => write!(f, "{list}[{index}]"),
-            Self::Entity(uid) => write!(f, "`{}`", Entity(uid)),
-            Self::Key(object, key) => write!(f, "{object}.{}", Name(key)),
+impl Path<'_> {
+    /// As its reader knows it.
+    pub(super) fn shown(&self, symbols: &Symbols<'_>) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self {
+            Self::Attribute(uid, key) => write!(f, "{}.{}", entity(*uid, symbols), Name(key)),
+            Self::Element(list, index) => write!(f, "{}[{index}]", list.shown(symbols)),
+            Self::Key(object, key) => write!(f, "{}.{}", object.shown(symbols), Name(key)),
             Self::Part(name) => f.write_str(name),
-        }
+        })
     }
 }
 
@@ -87,14 +85,13 @@ impl fmt::Display for Name<'_> {
 }
 
 /// An entity whose id may be as long as its caller likes.
-struct Entity<'n>(&'n EntityUid);
-
-impl fmt::Display for Entity<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id: &str = self.0.id().unescaped();
+pub(super) fn entity(uid: Uid, symbols: &Symbols<'_>) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        let id = symbols.id(uid);
         if id.len() <= MAX_NAME {
-            return write!(f, "{}", self.0);
+            return write!(f, "{}", symbols.show(uid));
         }
-        write!(f, "{}::\"{}\"", self.0.type_name(), Name(id))
-    }
+        let kind = symbols.type_text(symbols.kind(uid));
+        write!(f, "{kind}::\"{}\"", Name(id))
+    })
 }

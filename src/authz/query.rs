@@ -1,8 +1,11 @@
 //! From what a caller says to a query that fits the snapshot.
 
-use cedar_policy::{Entities, EntityUid, Request};
-
-use super::{Object, Snapshot, engine::Uid};
+use super::{
+    Object, Snapshot,
+    symbols::{Symbols, Uid},
+    value::Value,
+    world::Given,
+};
 
 mod reading;
 
@@ -44,64 +47,90 @@ pub struct RawQuery<'a> {
 
 /// A parsed question that fits the snapshot it was parsed against.
 #[derive(Debug)]
-pub struct Query {
+pub struct Query<'s> {
     /// What the policies are to be asked. `None`: it is denied before that, as the diagnostics say.
-    pub(super) evaluation: Option<Evaluation>,
+    pub(super) evaluation: Option<Evaluation<'s>>,
     /// What was odd about it, in the order it came up.
     pub(super) diagnostics: Vec<String>,
     /// The action's label for metrics, if the schema declares it.
-    action_label: Option<String>,
+    action_label: Option<&'s str>,
 }
 
-/// A request, and what it sees.
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) principal: Uid,
+    pub(super) action: Uid,
+    pub(super) resource: Uid,
+    /// A record.
+    pub(super) context: Value,
+}
+
+/// What is asked, and what it sees besides what is stored.
 #[derive(Debug)]
-pub(super) struct Evaluation {
-    pub(super) request: Request,
-    /// `None` is all that is stored.
-    pub(super) entities: Option<Entities>,
+pub(super) struct Evaluation<'s> {
+    pub(super) asked: Asked,
+    pub(super) symbols: Symbols<'s>,
+    pub(super) given: Seen<'s>,
 }
 
-impl Query {
+/// Entities that came along: with this question, or with the call that it is one of.
+#[derive(Debug)]
+pub(super) enum Seen<'s> {
+    Own(Given),
+    Shared(&'s Given),
+}
+
+impl Seen<'_> {
+    pub(super) fn given(&self) -> &Given {
+        match self {
+            Self::Own(given) => given,
+            Self::Shared(given) => given,
+        }
+    }
+}
+
+impl Asked {
+    /// The entities it begins with.
+    pub(super) fn roots(&self) -> Vec<Uid> {
+        let mut roots = vec![self.principal, self.resource];
+        self.context.mentions(&mut |uid| roots.push(uid));
+        roots
+    }
+}
+
+impl<'s> Query<'s> {
     /// The label of the action for metrics; `None` if the schema does not declare it.
-    pub fn action_label(&self) -> Option<&str> {
-        self.action_label.as_deref()
+    pub fn action_label(&self) -> Option<&'s str> {
+        self.action_label
     }
 
     pub(super) fn new(
-        snapshot: &Snapshot,
-        action: Option<&EntityUid>,
-        evaluation: Option<Evaluation>,
+        snapshot: &'s Snapshot,
+        action: Option<Uid>,
+        evaluation: Option<Evaluation<'s>>,
         diagnostics: Vec<String>,
     ) -> Self {
-        let schema = snapshot.schema();
-        let is_declared =
-            |action: &&EntityUid| schema.is_some_and(|schema| schema.context(action).is_some());
+        let label = |action| snapshot.schema()?.label(action);
         Self {
             evaluation,
             diagnostics,
-            action_label: action.filter(is_declared).map(action_label),
+            action_label: action.and_then(label),
         }
     }
 
     /// Parses a question that is always answered.
-    pub(super) fn parse(snapshot: &Snapshot, raw: &RawQuery<'_>) -> Self {
+    pub(super) fn parse(snapshot: &'s Snapshot, raw: &RawQuery<'_>) -> Self {
         let mut reading = Reading::new(snapshot);
         match reading.read(raw) {
-            Ok((request, mentioned)) => reading.finish(request, mentioned),
-            Err(action) => reading.denied(action.as_ref()),
+            Ok(asked) => reading.finish(asked),
+            Err(action) => reading.denied(action),
         }
     }
 }
 
-/// The label of an action: its id, or the whole uid where it is in a namespace.
-pub(super) fn action_label(action: &EntityUid) -> String {
-    match action.type_name().namespace_components().next() {
-        None => action.id().unescaped().to_owned(),
-        Some(_) => action.to_string(),
-    }
-}
-
 /// Why a question is denied before it reaches the policies.
-pub(super) fn not_stored(uid: &Uid) -> String {
+pub(super) fn not_stored(uid: Uid, symbols: &Symbols<'_>) -> String {
+    let uid = symbols.show(uid);
     format!("`{uid}` is not stored, and only the store speaks for its type: denied")
 }

@@ -6,9 +6,9 @@ use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use miette::Diagnostic;
 
 use super::{
-    Finding, Kind, SourceFile,
-    engine::{self, Uid},
+    Finding, Kind, SourceFile, engine,
     nesting::{self, Syntax},
+    symbols::{Name, Symbols, TypeId, Uid},
     text,
 };
 
@@ -22,7 +22,7 @@ use annotations::Annotated;
 pub(super) enum ValueType {
     Bool,
     /// Of this type; if it is enumerated, with one of these ids.
-    Entity(EntityTypeName, Vec<String>),
+    Entity(TypeId, Vec<String>),
     /// `decimal`, `ipaddr`, `datetime` or `duration`.
     Extension(String),
     Long,
@@ -36,7 +36,8 @@ pub(super) enum ValueType {
 /// One declared attribute or context key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attribute {
-    pub(super) name: String,
+    pub(super) name: Name,
+    pub(super) text: String,
     pub(super) value: ValueType,
     pub(super) required: bool,
 }
@@ -50,10 +51,10 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+    pub(super) fn attribute(&self, text: &str) -> Option<&Attribute> {
         self.attributes
             .iter()
-            .find(|attribute| attribute.name == name)
+            .find(|attribute| attribute.text == text)
     }
 }
 
@@ -66,25 +67,21 @@ pub(super) struct EntityType {
     /// `@held("stored")`: only the store speaks for it.
     pub(super) held: bool,
     /// `@parent("…")`: attribute paths whose values are parents.
-    pub(super) parents: Vec<Vec<String>>,
+    pub(super) parents: Vec<Vec<Name>>,
     /// The types those paths end at, and the types that those may be in.
-    pub(super) parent_kinds: HashSet<EntityTypeName>,
-}
-
-impl EntityType {
-    /// Whether a parent of this uid's type is for the `@parent` paths to say.
-    pub(super) fn computes(&self, parent: &Uid) -> bool {
-        let mut kinds = self.parent_kinds.iter();
-        kinds.any(|name| name.as_ref() == parent.entity_type())
-    }
+    pub(super) parent_kinds: HashSet<TypeId>,
+    /// The types whose entities may be above one of this type.
+    pub(super) above: HashSet<TypeId>,
 }
 
 /// One action.
 #[derive(Debug)]
 struct Action {
+    /// What metrics call it: the id, or the whole uid where it is in a namespace.
+    label: String,
     context: Shape,
-    principals: HashSet<EntityTypeName>,
-    resources: HashSet<EntityTypeName>,
+    principals: HashSet<TypeId>,
+    resources: HashSet<TypeId>,
 }
 
 /// A schema and the tables made of it.
@@ -92,30 +89,38 @@ struct Action {
 pub(super) struct SchemaModel {
     pub(super) cedar: Schema,
     pub(super) json: String,
-    types: HashMap<String, EntityType>,
-    actions: HashMap<EntityUid, Action>,
+    /// By the number of the type; none for types that other things are of.
+    types: Vec<Option<EntityType>>,
+    names: HashMap<String, TypeId>,
+    actions: HashMap<Uid, Action>,
     /// By the id alone, where one declared action has it.
-    by_id: HashMap<String, EntityUid>,
+    by_id: HashMap<String, Uid>,
     /// Some `@parent` path goes through another entity.
     has_parents_of_others: bool,
 }
 
 impl Action {
-    fn of(schema: &Schema, action: &EntityUid) -> Option<Self> {
-        let names = |names: Option<Vec<&EntityTypeName>>| {
-            names.into_iter().flatten().cloned().collect::<HashSet<_>>()
+    fn of(schema: &Schema, action: &EntityUid, symbols: &mut Symbols<'_>) -> Option<Self> {
+        let context = engine::context_shape(schema, action, symbols)?;
+        let mut kinds = |names: Option<Vec<&EntityTypeName>>| {
+            let names = names.into_iter().flatten();
+            names.map(|name| symbols.type_of_name(name)).collect()
         };
         Some(Self {
-            context: engine::context_shape(schema, action)?,
-            principals: names(schema.principals_for_action(action).map(Iterator::collect)),
-            resources: names(schema.resources_for_action(action).map(Iterator::collect)),
+            label: label(action),
+            context,
+            principals: kinds(schema.principals_for_action(action).map(Iterator::collect)),
+            resources: kinds(schema.resources_for_action(action).map(Iterator::collect)),
         })
     }
 }
 
 impl SchemaModel {
     /// Parses a schema text and its annotations.
-    pub(super) fn parse(file: &SourceFile) -> Result<Self, Vec<Finding>> {
+    pub(super) fn parse(
+        file: &SourceFile,
+        symbols: &mut Symbols<'_>,
+    ) -> Result<Self, Vec<Finding>> {
         let text = text::utf8(file)?;
         nesting::check(file, text, Syntax::Schema)?;
         let fragment = if file.name.ends_with(".json") {
@@ -140,31 +145,24 @@ impl SchemaModel {
             return Err(vec![finding.help("declare them in this schema")]);
         }
         let json = fragment.to_json_string().map_err(|error| broken(&error))?;
-        let mut model = Self {
-            actions: cedar
-                .actions()
-                .filter_map(|action| Some((action.clone(), Action::of(&cedar, action)?)))
-                .collect(),
-            by_id: actions_by_id(&cedar),
-            has_parents_of_others: false,
-            cedar,
-            json,
-            types: HashMap::new(),
-        };
-        let annotated = Annotated::read(&parsed);
-        for name in model.cedar.entity_types() {
-            model.types.insert(
-                name.to_string(),
-                EntityType {
-                    shape: engine::shape(&model.cedar, name).unwrap_or_default(),
-                    choices: engine::choices(model.cedar.as_ref(), name.as_ref()),
-                    held: false,
-                    parents: Vec::new(),
-                    parent_kinds: HashSet::new(),
-                },
-            );
+        let mut actions = HashMap::new();
+        for action in cedar.actions() {
+            if let Some(known) = Action::of(&cedar, action, symbols) {
+                actions.insert(symbols.uid_of(action), known);
+            }
         }
-        let findings = model.annotate(&annotated, file, text);
+        let mut model = Self {
+            actions,
+            by_id: actions_by_id(&cedar, symbols),
+            has_parents_of_others: false,
+            json,
+            types: Vec::new(),
+            names: HashMap::new(),
+            cedar,
+        };
+        model.take_types(symbols);
+        let annotated = Annotated::read(&parsed);
+        let findings = model.annotate(&annotated, file, text, symbols);
         if findings.is_empty() {
             Ok(model)
         } else {
@@ -172,42 +170,65 @@ impl SchemaModel {
         }
     }
 
+    fn take_types(&mut self, symbols: &mut Symbols<'_>) {
+        let cedar = &self.cedar;
+        for name in cedar.entity_types() {
+            let kind = symbols.type_of_name(name);
+            let above = cedar.ancestors(name).into_iter().flatten();
+            let declared = EntityType {
+                shape: engine::shape(cedar, name, symbols).unwrap_or_default(),
+                choices: engine::choices(cedar.as_ref(), name.as_ref()),
+                held: false,
+                parents: Vec::new(),
+                parent_kinds: HashSet::new(),
+                above: above.map(|name| symbols.type_of_name(name)).collect(),
+            };
+            self.names.insert(name.to_string(), kind);
+            if self.types.len() <= kind.place() {
+                self.types.resize_with(kind.place() + 1, || None);
+            }
+            if let Some(place) = self.types.get_mut(kind.place()) {
+                *place = Some(declared);
+            }
+        }
+    }
+
     /// The declared type of that name.
-    pub(super) fn entity_type(&self, name: &str) -> Option<&EntityType> {
-        self.types.get(name)
+    pub(super) fn type_named(&self, name: &str) -> Option<TypeId> {
+        self.names.get(name).copied()
     }
 
-    /// The declared type of an entity.
-    pub(super) fn type_of(&self, uid: &EntityUid) -> Option<&EntityType> {
-        self.core_type_of(engine::uid(uid))
-    }
-
-    /// [`Self::type_of`] for the core's uids.
-    pub(super) fn core_type_of(&self, uid: &Uid) -> Option<&EntityType> {
-        // INVARIANT: the text of a type's name is unique, so it can be the key.
-        self.types.get(&uid.entity_type().to_string())
+    /// What is declared of a type.
+    pub(super) fn entity_type(&self, kind: TypeId) -> Option<&EntityType> {
+        self.types.get(kind.place())?.as_ref()
     }
 
     /// The context an action takes; `None` for an undeclared action.
-    pub(super) fn context(&self, action: &EntityUid) -> Option<&Shape> {
-        self.actions.get(action).map(|action| &action.context)
+    pub(super) fn context(&self, action: Uid) -> Option<&Shape> {
+        self.actions.get(&action).map(|action| &action.context)
+    }
+
+    /// What metrics call an action; `None` for an undeclared one.
+    pub(super) fn label(&self, action: Uid) -> Option<&str> {
+        self.actions
+            .get(&action)
+            .map(|action| action.label.as_str())
+    }
+
+    /// What metrics call the declared actions, sorted.
+    pub(super) fn labels(&self) -> Vec<String> {
+        let mut labels: Vec<String> = self.cedar.actions().map(label).collect();
+        labels.sort();
+        labels
     }
 
     /// Whether a declared action applies to these two types. Policies were not validated for
     /// others. `None` where the schema does not know the action or one of the types.
-    pub(super) fn applies(
-        &self,
-        action: &EntityUid,
-        principal: &EntityUid,
-        resource: &EntityUid,
-    ) -> Option<bool> {
-        let action = self.actions.get(action)?;
-        self.type_of(principal)?;
-        self.type_of(resource)?;
-        Some(
-            action.principals.contains(principal.type_name())
-                && action.resources.contains(resource.type_name()),
-        )
+    pub(super) fn applies(&self, action: Uid, principal: TypeId, resource: TypeId) -> Option<bool> {
+        let action = self.actions.get(&action)?;
+        self.entity_type(principal)?;
+        self.entity_type(resource)?;
+        Some(action.principals.contains(&principal) && action.resources.contains(&resource))
     }
 
     /// Whether a parent of one entity may depend on the attributes of another.
@@ -216,8 +237,8 @@ impl SchemaModel {
     }
 
     /// The declared action with this id.
-    pub(super) fn action(&self, id: &str) -> Option<&EntityUid> {
-        self.by_id.get(id)
+    pub(super) fn action(&self, id: &str) -> Option<Uid> {
+        self.by_id.get(id).copied()
     }
 
     /// The ids by which declared actions are named.
@@ -226,44 +247,53 @@ impl SchemaModel {
     }
 
     /// The entity type an attribute path of a type ends at.
-    pub(super) fn path_end(&self, name: &str, path: &[String]) -> Result<EntityTypeName, String> {
-        let mut current = name.to_owned();
-        let mut end = None;
+    pub(super) fn path_end(
+        &self,
+        kind: TypeId,
+        path: &[String],
+        symbols: &Symbols<'_>,
+    ) -> Result<TypeId, String> {
+        let mut current = kind;
         for step in path {
+            let of = symbols.type_text(current);
             let attribute = self
-                .types
-                .get(&current)
+                .entity_type(current)
                 .and_then(|entity_type| entity_type.shape.attribute(step))
-                .ok_or_else(|| format!("`{current}` has no attribute `{step}`"))?;
-            let ValueType::Entity(next, _) = &attribute.value else {
-                return Err(format!(
-                    "attribute `{step}` of `{current}` is not an entity"
-                ));
+                .ok_or_else(|| format!("`{of}` has no attribute `{step}`"))?;
+            let ValueType::Entity(next, _) = attribute.value else {
+                return Err(format!("attribute `{step}` of `{of}` is not an entity"));
             };
-            current = next.to_string();
-            end = Some(next.clone());
+            current = next;
         }
-        end.ok_or_else(|| format!("an empty attribute path on `{name}`"))
+        Ok(current)
     }
 }
 
-/// Whether only the store speaks for this entity.
-pub(super) fn is_held(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
-    let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
+/// Whether only the store speaks for entities of this type.
+pub(super) fn is_held(schema: Option<&SchemaModel>, kind: TypeId) -> bool {
+    let entity_type = schema.and_then(|schema| schema.entity_type(kind));
     entity_type.is_some_and(|entity_type| entity_type.held)
 }
 
 /// [`is_held`], and a policy could learn something from the entity. The absence of one without
 /// attributes, tags and parents cannot change what a policy says.
-pub(super) fn is_held_and_read(schema: Option<&SchemaModel>, uid: &Uid) -> bool {
-    let entity_type = schema.and_then(|schema| schema.core_type_of(uid));
+pub(super) fn is_held_and_read(schema: Option<&SchemaModel>, kind: TypeId) -> bool {
+    let entity_type = schema.and_then(|schema| schema.entity_type(kind));
     entity_type.is_some_and(|entity_type| {
         let shape = &entity_type.shape;
         entity_type.held && (shape.has_more || !shape.attributes.is_empty())
     })
 }
 
-fn actions_by_id(schema: &Schema) -> HashMap<String, EntityUid> {
+/// The label of an action: its id, or the whole uid where it is in a namespace.
+fn label(action: &EntityUid) -> String {
+    match action.type_name().namespace_components().next() {
+        None => action.id().unescaped().to_owned(),
+        Some(_) => action.to_string(),
+    }
+}
+
+fn actions_by_id(schema: &Schema, symbols: &mut Symbols<'_>) -> HashMap<String, Uid> {
     let mut by_id: HashMap<String, Option<EntityUid>> = HashMap::new();
     for action in schema.actions() {
         let id = action.id().unescaped().to_owned();
@@ -285,6 +315,6 @@ fn actions_by_id(schema: &Schema) -> HashMap<String, EntityUid> {
     }
     by_id
         .into_iter()
-        .filter_map(|(id, action)| Some((id, action?)))
+        .filter_map(|(id, action)| Some((id, symbols.uid_of(&action?))))
         .collect()
 }

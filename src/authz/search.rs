@@ -197,20 +197,20 @@ impl<'s> Search<'s> {
         };
         let mut reading = Reading::new(snapshot);
         let read = reading.read(&raw.question(PROBE));
-        let (inline, diagnostics) = reading.into_parts();
+        let (inline, symbols, diagnostics) = reading.into_parts();
         // An alias is read as another entity, maybe of another type, and what came along may be read
         // differently beside another candidate: then only its own question tells.
         let alike = !snapshot.has_alias_of(target.type_name);
         let candidates = match read {
-            Err(_) if alike && inline.is_nothing() => Candidates::default(),
-            Ok(_) | Err(_) => Candidates::entities(snapshot, &target, PROBE, &inline),
+            Err(_) if alike && inline.is_nothing() => Candidates::nobody(snapshot),
+            Ok(_) | Err(_) => Candidates::entities(snapshot, &target, PROBE, &inline, &symbols),
         };
         let narrowable = read.ok().filter(|_| alike && inline.is_nothing());
-        let narrowable = narrowable.map(|(request, mentioned)| Narrowable {
+        let narrowable = narrowable.map(|asked| Narrowable {
             snapshot,
+            symbols,
             open,
-            request,
-            mentioned,
+            asked,
         });
         Self {
             snapshot,
@@ -251,7 +251,7 @@ impl<'s> Search<'s> {
             }
             let stored = self.candidates.stored(position);
             let narrowed = narrowed.as_ref().zip(stored);
-            if narrowed.is_some_and(|(narrowed, entity)| !narrowed.scopes_let_in(entity)) {
+            if narrowed.is_some_and(|(narrowed, uid)| !narrowed.scopes_let_in(uid)) {
                 continue;
             }
             if page.evaluations == wanted.evaluations {
@@ -263,7 +263,7 @@ impl<'s> Search<'s> {
             };
             let query = match narrowed {
                 None => Some(self.snapshot.query(&self.raw.question(id))),
-                Some((narrowed, entity)) => narrowed.query(entity),
+                Some((narrowed, uid)) => narrowed.query(uid),
             };
             let Some(query) = query else { continue };
             let answer = self.snapshot.decide(&query, on_error);

@@ -5,23 +5,21 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use cedar_policy::{AuthorizationError, Entities, EntityUid};
-
 use super::{
     Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, OnPolicyError, Outcome,
     PolicyError, Query, RawQuery, RawSearch, Rehearsal, Rejection, Revision, Search, SourceFile,
     Sources, canary, compile,
     conditions::Conditions,
-    engine::{self, Uid},
+    expr::Scene,
     finding,
     index::{Index, Verdict},
     matrix::Computed,
     policies::{self, Policies, Valid},
-    query,
+    query::{self, Asked},
     schema::{self, SchemaModel},
-    slice::Given,
     stored::StoredEntities,
-    uids,
+    symbols::{Symbols, Uid},
+    world::{Given, World},
 };
 
 /// What a snapshot holds, for metrics and the status page.
@@ -58,13 +56,14 @@ pub struct PolicyInfo {
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) revision: Revision,
+    pub(super) symbols: Symbols<'static>,
     pub(super) schema: Option<SchemaModel>,
     pub(super) policies: Policies,
     /// What was validated strictly against the schema; `None` if nothing was.
     pub(super) valid: Option<Arc<Valid>>,
     pub(super) index: Index,
     pub(super) stored: StoredEntities,
-    pub(super) aliases: HashMap<EntityUid, EntityUid>,
+    pub(super) aliases: HashMap<Uid, Uid>,
     pub(super) action_labels: Vec<String>,
     pub(super) warnings: Vec<Finding>,
     /// What rows, columns and scope words mean: read when the matrix is asked for.
@@ -154,7 +153,7 @@ impl Snapshot {
     }
 
     /// Parses a question that is always answered.
-    pub fn query(&self, raw: &RawQuery<'_>) -> Query {
+    pub fn query(&self, raw: &RawQuery<'_>) -> Query<'_> {
         Query::parse(self, raw)
     }
 
@@ -168,7 +167,7 @@ impl Snapshot {
         &self,
         replace: Option<&Json<'_>>,
         add: Option<&Json<'_>>,
-    ) -> Result<CedarEntities, BadQuery> {
+    ) -> Result<CedarEntities<'_>, BadQuery> {
         CedarEntities::parse(self, replace, add)
     }
 
@@ -176,24 +175,24 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`BadQuery::Request`] for what Cedar's own request validation refuses.
-    pub fn cedar_query(
-        &self,
+    pub fn cedar_query<'q>(
+        &'q self,
         raw: &CedarQuery<'_>,
-        entities: &CedarEntities,
-    ) -> Result<Query, BadQuery> {
+        entities: &'q CedarEntities<'_>,
+    ) -> Result<Query<'q>, BadQuery> {
         raw.parse(self, entities)
     }
 
     /// Decides. The query must have been parsed by this snapshot.
-    pub fn decide(&self, query: &Query, on_error: OnPolicyError) -> Answer {
+    pub fn decide(&self, query: &Query<'_>, on_error: OnPolicyError) -> Answer {
         let diagnostics = query.diagnostics.clone();
         let Some(evaluation) = &query.evaluation else {
             return Answer::denied(diagnostics);
         };
-        let entities = evaluation.entities.as_ref();
-        let entities = entities.unwrap_or_else(|| self.stored.view());
-        let verdict = self.index.authorize(&evaluation.request, entities);
-        self.answer(verdict, on_error, diagnostics)
+        let given = evaluation.given.given();
+        let world = World::new(&evaluation.symbols, &self.stored, self.schema(), given);
+        let verdict = self.index.ask(&evaluation.asked.scene(&world));
+        answer(verdict, on_error, diagnostics)
     }
 
     /// Parses a question that leaves one part open.
@@ -201,55 +200,47 @@ impl Snapshot {
         Search::new(self, raw)
     }
 
-    /// What the question sees: `None` is all that is stored.
-    ///
-    /// # Errors
-    /// Why it is denied before evaluation: it reaches an entity of a type that only the store speaks
-    /// for, and the store does not have it; or what it brought along cannot be put together.
-    pub(super) fn sees(
+    /// An entity that a question reaches, that only the store speaks for, and that is not stored.
+    pub(super) fn missing(
         &self,
+        asked: &Asked,
         given: &Given,
-        action: Option<&EntityUid>,
-        roots: Vec<Uid>,
-    ) -> Result<Option<Entities>, String> {
+        symbols: &Symbols<'_>,
+    ) -> Option<Uid> {
+        let roots = asked.roots();
         if given.is_nothing() {
-            return match self.missing(&self.stored, &roots) {
-                Some(missing) => Err(query::not_stored(missing)),
-                None => Ok(None),
-            };
+            return self.missing_of(&self.stored, &roots, symbols);
         }
-        let literals = self.index.literals(action).cloned();
-        let roots = roots
-            .into_iter()
-            .chain(action.map(|action| engine::uid(action).clone()));
-        let slice = given.slice(self, roots, literals, self.index.sight(action))?;
-        match slice.missing {
-            Some(missing) => Err(query::not_stored(&missing)),
-            None => Ok(Some(slice.entities)),
-        }
+        let world = World::new(symbols, &self.stored, self.schema(), given);
+        let roots = roots.into_iter().chain([asked.action]);
+        let sight = self.index.sight(asked.action);
+        world.reach(roots, [], sight).missing
     }
 
-    /// Answers a known query by Cedar's plain rule, from its own entities or the stored ones.
+    /// Answers a known query by Cedar's plain rule, from its own entities, numbered on top of these
+    /// symbols, or from the stored ones.
     ///
     /// # Errors
     /// [`BadQuery::Request`], as a Cedar-shaped question.
     pub(super) fn answer_canary(
         &self,
         raw: &CedarQuery<'_>,
-        own: Option<&StoredEntities>,
+        own: Option<(&StoredEntities, &Symbols<'_>)>,
     ) -> Result<Answer, BadQuery> {
+        let (stored, symbols) = own.unwrap_or((&self.stored, &self.symbols));
+        let mut symbols = Symbols::above(symbols);
         // What an alias means depends on what is stored.
-        let uid = |uid| match own {
+        let resolve = |uid| match own {
             Some(_) => uid,
             None => self.resolve_alias(uid),
         };
-        let (request, roots) = raw.request(self, uid)?;
-        let stored = own.unwrap_or(&self.stored);
-        if let Some(missing) = self.missing(stored, &roots) {
-            return Ok(Answer::denied(vec![query::not_stored(missing)]));
+        let asked = raw.asked(self, &mut symbols, resolve)?;
+        if let Some(missing) = self.missing_of(stored, &asked.roots(), &symbols) {
+            return Ok(Answer::denied(vec![query::not_stored(missing, &symbols)]));
         }
-        let verdict = self.index.authorize(&request, stored.view());
-        Ok(self.answer(verdict, OnPolicyError::Cedar, Vec::new()))
+        let world = World::stored(&symbols, stored, self.schema());
+        let verdict = self.index.ask(&asked.scene(&world));
+        Ok(answer(verdict, OnPolicyError::Cedar, Vec::new()))
     }
 
     pub(super) fn schema(&self) -> Option<&SchemaModel> {
@@ -261,71 +252,83 @@ impl Snapshot {
     }
 
     /// The action a name stands for: the declared one, else `Action::"name"`.
-    pub(super) fn action_named(&self, name: &str) -> Option<EntityUid> {
+    pub(super) fn action_named(&self, name: &str, symbols: &mut Symbols<'_>) -> Option<Uid> {
         let declared = self.schema.as_ref().and_then(|schema| schema.action(name));
-        declared
-            .cloned()
-            .or_else(|| uids::from_parts("Action", name).ok())
+        declared.or_else(|| symbols.read_uid("Action", name).ok())
     }
 
     /// The entity that is meant by a uid that may be an alias.
-    pub(super) fn resolve_alias(&self, uid: EntityUid) -> EntityUid {
-        self.aliases.get(&uid).cloned().unwrap_or(uid)
+    pub(super) fn resolve_alias(&self, uid: Uid) -> Uid {
+        if self.aliases.is_empty() {
+            return uid;
+        }
+        self.aliases.get(&uid).copied().unwrap_or(uid)
     }
 
     /// Whether some entity of this type is but another name for one.
     pub(super) fn has_alias_of(&self, type_name: &str) -> bool {
+        let kind = self.symbols.find_type(type_name);
         let mut aliases = self.aliases.keys();
-        aliases.any(|alias| alias.type_name().to_string() == type_name)
+        aliases.any(|alias| Some(self.symbols.kind(*alias)) == kind)
     }
 
     /// An entity that is reached from `roots`, that only the store speaks for, and that is not stored.
-    fn missing<'a>(&self, stored: &'a StoredEntities, roots: &'a [Uid]) -> Option<&'a Uid> {
+    fn missing_of(
+        &self,
+        stored: &StoredEntities,
+        roots: &[Uid],
+        symbols: &Symbols<'_>,
+    ) -> Option<Uid> {
+        let is_held = |uid| schema::is_held(self.schema(), symbols.kind(uid));
         roots.iter().find_map(|uid| {
-            let absent = stored.get(uid).is_none() && self.is_held(uid);
-            stored.missing_behind(uid).or(absent.then_some(uid))
+            let absent = stored.get(*uid).is_none() && is_held(*uid);
+            let behind = stored.missing_behind(*uid);
+            behind.or(absent.then_some(*uid))
         })
     }
+}
 
-    fn is_held(&self, uid: &Uid) -> bool {
-        schema::is_held(self.schema.as_ref(), uid)
+impl Asked {
+    /// The question as policies see it, in a world.
+    pub(super) fn scene<'q>(&'q self, world: &'q World<'q>) -> Scene<'q> {
+        Scene {
+            principal: self.principal,
+            action: self.action,
+            resource: self.resource,
+            context: &self.context,
+            world,
+        }
     }
+}
 
-    fn answer(
-        &self,
-        verdict: Verdict,
-        on_error: OnPolicyError,
-        diagnostics: Vec<String>,
-    ) -> Answer {
-        let mut policies: Vec<String> = verdict.reasons.iter().map(policies::name).collect();
-        policies.sort();
-        let mut forbid_erred = false;
-        let mut errors: Vec<PolicyError> = Vec::new();
-        for error in verdict.errors {
-            let message = error.to_string();
-            let AuthorizationError::PolicyEvaluationError(error) = error;
-            forbid_erred |= self.index.is_forbid(error.policy_id());
-            errors.push(PolicyError {
-                policy: policies::name(error.policy_id()),
-                message,
-            });
-        }
-        errors.sort();
-        let outcome = match verdict.allows {
-            false if !policies.is_empty() => Outcome::Forbidden,
-            _ if forbid_erred && on_error == OnPolicyError::Deny => Outcome::Error,
-            true => Outcome::Permitted,
-            false => Outcome::NotPermitted,
-        };
-        if outcome == Outcome::Error {
-            policies.clear();
-        }
-        Answer {
-            outcome,
-            policies,
-            errors,
-            diagnostics,
-        }
+fn answer(verdict: Verdict<'_>, on_error: OnPolicyError, diagnostics: Vec<String>) -> Answer {
+    let reasons = verdict.reasons().iter();
+    let mut policies: Vec<String> = reasons.map(|rule| policies::name(rule.id())).collect();
+    policies.sort_unstable();
+    let forbid_erred = verdict.errors.iter().any(|(rule, _)| rule.forbids());
+    let outcome = match verdict.allows() {
+        false if !policies.is_empty() => Outcome::Forbidden,
+        _ if forbid_erred && on_error == OnPolicyError::Deny => Outcome::Error,
+        true => Outcome::Permitted,
+        false => Outcome::NotPermitted,
+    };
+    if outcome == Outcome::Error {
+        policies.clear();
+    }
+    let errors = verdict
+        .errors
+        .into_iter()
+        .map(|(rule, message)| PolicyError {
+            policy: policies::name(rule.id()),
+            message,
+        });
+    let mut errors: Vec<PolicyError> = errors.collect();
+    errors.sort();
+    Answer {
+        outcome,
+        policies,
+        errors,
+        diagnostics,
     }
 }
 
@@ -333,9 +336,10 @@ impl Snapshot {
 pub(super) fn aliases(
     conditions: &Conditions,
     stored: &StoredEntities,
-) -> HashMap<EntityUid, EntityUid> {
-    let resolve = |alias: &EntityUid| match stored.of_type(&alias.type_name().to_string()) {
-        [only] => Some((alias.clone(), engine::public_uid(only.uid()))),
+    symbols: &Symbols<'_>,
+) -> HashMap<Uid, Uid> {
+    let resolve = |alias: &Uid| match stored.of_type(symbols.kind(*alias)) {
+        [only] => Some((*alias, *only)),
         _ => None,
     };
     conditions.aliases.iter().filter_map(resolve).collect()

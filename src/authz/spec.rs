@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use cedar_policy::{Context, EntityUid, Policy, PolicySet};
+use cedar_policy::Policy;
 
 use super::{
-    Finding, Json, Kind, Rejection, SourceFile, Sources,
+    Finding, Json, Kind, Rejection, Snapshot, SourceFile, Sources,
     coerce::{self, Sink},
     finding,
     index::Index,
@@ -13,15 +13,19 @@ use super::{
     policies::Policies,
     schema::{SchemaModel, Shape},
     stored::StoredEntities,
+    symbols::{Symbols, TypeId, Uid},
     table::{self, Section},
-    text, uids,
+    uids,
+    value::{Fields, Value},
 };
 
 /// How deep a context may nest.
 const MAX_DEPTH: usize = 16;
 
 /// The parsed definitions.
-pub(super) struct Spec {
+pub(super) struct Spec<'s> {
+    /// What is not the snapshot's is numbered on top of it.
+    pub(super) symbols: Symbols<'s>,
     pub(super) roles: Vec<Role>,
     pub(super) rows: Vec<Row>,
     /// In reading order, which is the order of precedence.
@@ -35,7 +39,7 @@ pub(super) struct Spec {
 /// A column and who stands in it.
 pub(super) struct Role {
     pub(super) name: String,
-    pub(super) principals: Vec<EntityUid>,
+    pub(super) principals: Vec<Uid>,
 }
 
 /// A printed row.
@@ -49,11 +53,12 @@ pub(super) struct Row {
 /// What a row asks.
 pub(super) struct Ask {
     pub(super) crud: String,
-    pub(super) action: EntityUid,
+    pub(super) action: Uid,
     pub(super) action_name: String,
     /// Widest first.
-    pub(super) resources: Vec<String>,
-    pub(super) contexts: Vec<Context>,
+    pub(super) resources: Vec<TypeId>,
+    /// Records.
+    pub(super) contexts: Vec<Value>,
     /// The type to name for a role that is permitted nothing; the widest if it is not listed.
     pub(super) untested: Vec<(String, String)>,
 }
@@ -64,9 +69,11 @@ pub(super) struct Word {
     pub(super) index: Index,
 }
 
-impl Spec {
+impl<'s> Spec<'s> {
     /// Parses `*.cedar` (scope words and guards), `*.json` (the world) and `*.toml` (the table).
-    pub(super) fn parse(files: &[SourceFile], schema: &SchemaModel) -> Result<Self, Rejection> {
+    pub(super) fn parse(snapshot: &'s Snapshot, schema: &SchemaModel) -> Result<Self, Rejection> {
+        let files = &snapshot.spec;
+        let mut symbols = Symbols::above(&snapshot.symbols);
         let of_kind = |ending: &str| -> Vec<SourceFile> {
             let matching = files.iter().filter(|file| file.name.ends_with(ending));
             matching.cloned().collect()
@@ -78,17 +85,14 @@ impl Spec {
         };
         let definitions = Policies::parse(&sources, &mut findings);
         definitions.validate(&sources, schema, None, &mut findings);
-        let words = words(&definitions, schema, &mut findings);
-        let guards = annotated(&definitions, schema, |policy| {
-            policy.annotation("guard").is_some()
-        });
-        let guards = guards.unwrap_or_else(|finding| {
-            findings.push(finding);
-            Index::default()
-        });
+        let words = words(&definitions, schema, &mut symbols, &mut findings);
+        let guards = definitions.set.policies();
+        let guards = guards.filter(|policy| policy.annotation("guard").is_some());
+        let guards = Index::new(guards, Some(schema), &mut symbols);
         let worlds = of_kind(".json");
-        let (world, _) = StoredEntities::parse(&worlds, Some(schema), &mut findings);
+        let (world, _) = StoredEntities::parse(&worlds, Some(schema), &mut symbols, &mut findings);
         let mut spec = Self {
+            symbols,
             roles: Vec::new(),
             rows: Vec::new(),
             words,
@@ -115,10 +119,12 @@ impl Spec {
         let mut findings = Vec::new();
         findings.extend(root.only(&["role", "row"]).err());
         let roles = root.sections("role").map_err(|finding| vec![finding])?;
-        let roles = roles.iter().map(role);
+        let roles = roles.iter().map(|section| role(section, &mut self.symbols));
         self.roles.extend(finding::sifted(roles, &mut findings));
         let rows = root.sections("row").map_err(|finding| vec![finding])?;
-        let rows = rows.iter().map(|section| row(section, schema));
+        let rows = rows
+            .iter()
+            .map(|section| row(section, schema, &mut self.symbols));
         self.rows.extend(finding::sifted(rows, &mut findings));
         if findings.is_empty() {
             Ok(())
@@ -129,7 +135,12 @@ impl Spec {
 }
 
 /// The words in the order of their first permit.
-fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Finding>) -> Vec<Word> {
+fn words(
+    definitions: &Policies,
+    schema: &SchemaModel,
+    symbols: &mut Symbols<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Word> {
     let annotation = |info: &super::PolicyInfo, key: &str| {
         let found = info.annotations.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.clone())
@@ -152,35 +163,21 @@ fn words(definitions: &Policies, schema: &SchemaModel, findings: &mut Vec<Findin
             }
         }
     }
-    let mut words = Vec::new();
-    for name in names {
-        let belongs = |policy: &Policy| policy.annotation("scope") == Some(&name);
-        match annotated(definitions, schema, belongs) {
-            Ok(index) => words.push(Word { name, index }),
-            Err(finding) => findings.push(finding),
-        }
-    }
-    words
+    let word = |name: String| {
+        let belongs = |policy: &&Policy| policy.annotation("scope") == Some(&name);
+        let policies = definitions.set.policies().filter(belongs);
+        let index = Index::new(policies, Some(schema), symbols);
+        Word { name, index }
+    };
+    names.into_iter().map(word).collect()
 }
 
-/// The definitions of one kind, ready to be asked.
-fn annotated(
-    definitions: &Policies,
-    schema: &SchemaModel,
-    belongs: impl Fn(&Policy) -> bool,
-) -> Result<Index, Finding> {
-    let policies = definitions.set.policies();
-    let policies = policies.filter(|policy| belongs(policy)).cloned();
-    PolicySet::from_policies(policies)
-        .map_err(|error| text::chain(&error))
-        .and_then(|set| Index::new(&set, Some(schema)))
-        .map_err(|message| Finding::error(Kind::Validate, String::new(), message))
-}
-
-fn role(section: &Section<'_>) -> Result<Role, Finding> {
+fn role(section: &Section<'_>, symbols: &mut Symbols<'_>) -> Result<Role, Finding> {
     section.only(&["name", "principals"])?;
-    let uid =
-        |text: &str| uids::from_cedar(text).map_err(|why| section.finding_about("principals", why));
+    let uid = |text: &str| match uids::from_cedar(text) {
+        Ok(uid) => Ok(symbols.uid_of(&uid)),
+        Err(why) => Err(section.finding_about("principals", why)),
+    };
     let principals = section.strings("principals")?.into_iter().map(uid);
     Ok(Role {
         name: section.string("name")?.to_owned(),
@@ -188,10 +185,14 @@ fn role(section: &Section<'_>) -> Result<Role, Finding> {
     })
 }
 
-fn row(section: &Section<'_>, schema: &SchemaModel) -> Result<Row, Finding> {
+fn row(
+    section: &Section<'_>,
+    schema: &SchemaModel,
+    symbols: &mut Symbols<'_>,
+) -> Result<Row, Finding> {
     section.only(&["id", "section", "label", "ask"])?;
     let asks = section.sections("ask")?;
-    let asks = asks.iter().map(|section| ask(section, schema));
+    let asks = asks.iter().map(|section| ask(section, schema, symbols));
     Ok(Row {
         id: section.string("id")?.to_owned(),
         section: section.string("section")?.to_owned(),
@@ -200,30 +201,35 @@ fn row(section: &Section<'_>, schema: &SchemaModel) -> Result<Row, Finding> {
     })
 }
 
-fn ask(section: &Section<'_>, schema: &SchemaModel) -> Result<Ask, Finding> {
+fn ask(
+    section: &Section<'_>,
+    schema: &SchemaModel,
+    symbols: &mut Symbols<'_>,
+) -> Result<Ask, Finding> {
     section.only(&["crud", "action", "resources", "contexts", "untested"])?;
     let action_name = section.string("action")?;
-    let action = schema.action(action_name).cloned().ok_or_else(|| {
+    let action = schema.action(action_name).ok_or_else(|| {
         let message = format!("the schema declares no action `{action_name}`");
         section.finding_about("action", message)
     })?;
-    let resources = section.strings("resources")?;
-    let unknown = resources
-        .iter()
-        .find(|name| schema.entity_type(name).is_none());
-    if let Some(unknown) = unknown {
-        let message = format!("the schema declares no entity type `{unknown}`");
-        return Err(section.finding_about("resources", message));
-    }
+    let kind = |name: &str| {
+        schema.type_named(name).ok_or_else(|| {
+            let message = format!("the schema declares no entity type `{name}`");
+            section.finding_about("resources", message)
+        })
+    };
+    let resources = section.strings("resources")?.into_iter().map(kind);
+    let resources = resources.collect::<Result<_, _>>()?;
     let none = Shape::default();
-    let shape = schema.context(&action).unwrap_or(&none);
+    let shape = schema.context(action).unwrap_or(&none);
     let mut contexts = Vec::new();
     for text in section.strings("contexts")? {
-        let context = context(text, shape).map_err(|why| section.finding_about("contexts", why))?;
+        let context = context(text, shape, symbols);
+        let context = context.map_err(|why| section.finding_about("contexts", why))?;
         contexts.push(context);
     }
     if contexts.is_empty() {
-        contexts.push(Context::empty());
+        contexts.push(Value::Record(Fields::default()));
     }
     let untested = section.pairs("untested")?.into_iter();
     Ok(Ask {
@@ -233,7 +239,7 @@ fn ask(section: &Section<'_>, schema: &SchemaModel) -> Result<Ask, Finding> {
             .to_owned(),
         action,
         action_name: action_name.to_owned(),
-        resources: resources.into_iter().map(str::to_owned).collect(),
+        resources,
         contexts,
         untested: untested
             .map(|(role, resource_type)| (role.to_owned(), resource_type.to_owned()))
@@ -241,33 +247,45 @@ fn ask(section: &Section<'_>, schema: &SchemaModel) -> Result<Ask, Finding> {
     })
 }
 
-fn context(text: &str, shape: &Shape) -> Result<Context, String> {
+fn context(text: &str, shape: &Shape, symbols: &mut Symbols<'_>) -> Result<Value, String> {
     let json = Json::parse(text.as_bytes(), MAX_DEPTH).map_err(|error| error.to_string())?;
     let object = json.as_object().ok_or("a context is a JSON object")?;
-    let mut notes = Strict(None);
+    let mut notes = Strict {
+        symbols,
+        first: None,
+    };
     let mut pairs = Vec::new();
     for (key, json) in object.iter() {
         let attribute = shape
             .attribute(key)
             .ok_or_else(|| format!("the action declares no context key `{key}`"))?;
         let value = coerce::declared(json, &attribute.value, Path::Part(key), &mut notes);
-        pairs.extend(value.map(|value| (key.to_owned(), value)));
+        pairs.extend(value.map(|value| (attribute.name, value)));
     }
-    if let Some(note) = notes.0 {
-        return Err(note);
+    match notes.first {
+        Some(note) => Err(note),
+        None => Ok(Value::Record(Fields::of(pairs))),
     }
-    Context::from_pairs(pairs).map_err(|error| text::chain(&error))
 }
 
 /// In a definition nothing may be left out, so that every note is an error.
-struct Strict(Option<String>);
+struct Strict<'m, 's> {
+    symbols: &'m mut Symbols<'s>,
+    first: Option<String>,
+}
 
-impl<'a> Sink<'a> for Strict {
-    fn entity(&mut self, uid: EntityUid, _properties: Option<&'a super::Object<'a>>) -> EntityUid {
+impl<'s, 'a> Sink<'s, 'a> for Strict<'_, 's> {
+    fn symbols(&mut self) -> &mut Symbols<'s> {
+        self.symbols
+    }
+
+    fn entity(&mut self, uid: Uid, _properties: Option<&'a super::Object<'a>>) -> Uid {
         uid
     }
 
-    fn note(&mut self, note: fmt::Arguments<'_>) {
-        self.0.get_or_insert_with(|| note.to_string());
+    fn note(&mut self, path: Path<'_>, what: fmt::Arguments<'_>) {
+        if self.first.is_none() {
+            self.first = Some(format!("`{}` {what}", path.shown(self.symbols)));
+        }
     }
 }

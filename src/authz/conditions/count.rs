@@ -1,16 +1,15 @@
 //! How many entities of one type belong to each entity of another.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::HashMap;
 
 use crate::authz::{
     Finding,
-    engine::{self, Entity, Uid},
     schema::SchemaModel,
     stored::StoredEntities,
+    symbols::{Name, Symbols, TypeId, Uid},
     table::Section,
+    value::Value,
+    world::World,
 };
 
 use super::{
@@ -22,8 +21,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Count {
     pub(super) named: Named,
-    of: String,
-    pub(super) owner_type: String,
+    of: TypeId,
+    pub(super) owner_type: TypeId,
     belongs: Belongs,
     condition: Option<Expression>,
     expected: Expected,
@@ -34,15 +33,15 @@ enum Belongs {
     /// Every entity of the type counts with every owner.
     All,
     /// The counted entity names its owner.
-    By(Vec<String>),
+    By(Vec<Name>),
     /// The owner names a group, and the counted entity is in it.
-    In(Vec<String>),
+    In(Vec<Name>),
 }
 
 #[derive(Debug)]
 enum Expected {
     AtMost(i64),
-    Attribute(String),
+    Attribute(Name, String),
     Exactly(i64),
 }
 
@@ -50,11 +49,12 @@ impl Count {
     pub(super) fn parse(
         section: &Section<'_>,
         schema: Option<&SchemaModel>,
+        symbols: &mut Symbols<'_>,
     ) -> Result<Self, Finding> {
         section.only(&[
             "name", "source", "of", "for", "by", "in", "where", "equals", "at_most",
         ])?;
-        let path = |text: &str| text.split('.').map(str::to_owned).collect();
+        let mut path = |text: &str| text.split('.').map(|step| symbols.name(step)).collect();
         let belongs = match (
             section.optional_string("by")?,
             section.optional_string("in")?,
@@ -67,19 +67,22 @@ impl Count {
         let expected = match (section.number("equals"), section.number("at_most")) {
             (Some(number), None) => Expected::Exactly(number),
             (None, Some(number)) => Expected::AtMost(number),
-            (None, None) => Expected::Attribute(section.string("equals")?.to_owned()),
+            (None, None) => {
+                let name = section.string("equals")?;
+                Expected::Attribute(symbols.name(name), name.to_owned())
+            }
             (Some(_), Some(_)) => {
                 return Err(section.finding("give either `equals` or `at_most`"));
             }
         };
         let condition = match section.optional_string("where")? {
-            Some(_) => Some(Expression::parse(section, "where")?),
+            Some(_) => Some(Expression::parse(section, "where", symbols)?),
             None => None,
         };
         Ok(Self {
             named: Named::parse(section)?,
-            of: known_type(section, "of", schema)?,
-            owner_type: known_type(section, "for", schema)?,
+            of: known_type(section, "of", schema, symbols)?,
+            owner_type: known_type(section, "for", schema, symbols)?,
             belongs,
             condition,
             expected,
@@ -90,79 +93,81 @@ impl Count {
     pub(super) fn counted(
         &self,
         stored: &StoredEntities,
+        world: &World<'_>,
         failed: &mut Vec<(Uid, String)>,
     ) -> HashMap<Uid, i64> {
         let mut counted: HashMap<Uid, i64> = HashMap::new();
-        let mut counts = |candidate: &Entity, owner: &Uid| {
+        let mut counts = |candidate: Uid, owner: Uid| {
             let Some(expression) = &self.condition else {
                 return true;
             };
             expression
-                .holds(candidate.uid(), owner, stored)
+                .holds(candidate, owner, world)
                 .unwrap_or_else(|why| {
-                    failed.push((candidate.uid().clone(), why));
+                    failed.push((candidate, why));
                     false
                 })
         };
+        let candidates = stored.of_type(self.of).iter().copied();
+        let owners = stored.of_type(self.owner_type).iter().copied();
         match &self.belongs {
             Belongs::All => {
-                for owner in stored.of_type(&self.owner_type) {
-                    let candidates = stored.of_type(&self.of).iter();
-                    let found = candidates.filter(|it| counts(it, owner.uid())).count();
+                for owner in owners {
+                    let found = candidates.clone().filter(|it| counts(*it, owner)).count();
                     let found = i64::try_from(found).unwrap_or(i64::MAX);
-                    counted.insert(owner.uid().clone(), found);
+                    counted.insert(owner, found);
                 }
             }
             Belongs::By(path) => {
-                for candidate in stored.of_type(&self.of) {
-                    let Some(owner) = follow(candidate, path, stored) else {
+                for candidate in candidates {
+                    let Some(owner) = follow(candidate, path, world) else {
                         continue;
                     };
                     if counts(candidate, owner) {
-                        *counted.entry(owner.clone()).or_default() += 1;
+                        *counted.entry(owner).or_default() += 1;
                     }
                 }
             }
             Belongs::In(path) => {
-                let members = members_by_group(stored.of_type(&self.of));
-                for owner in stored.of_type(&self.owner_type) {
-                    let group = follow(owner, path, stored);
-                    let members = group.and_then(|group| members.get(group));
-                    let found = members
-                        .into_iter()
-                        .flatten()
-                        .filter(|member| counts(member, owner.uid()));
+                let members = members_by_group(candidates, world);
+                for owner in owners {
+                    let group = follow(owner, path, world);
+                    let members = group.and_then(|group| members.get(&group));
+                    let members = members.into_iter().flatten();
+                    let found = members.filter(|member| counts(**member, owner));
                     let found = i64::try_from(found.count()).unwrap_or(i64::MAX);
-                    counted.insert(owner.uid().clone(), found);
+                    counted.insert(owner, found);
                 }
             }
         }
         counted
     }
 
-    pub(super) fn broken_by(&self, owner: &Entity, found: i64) -> Option<String> {
+    pub(super) fn broken_by(&self, owner: Uid, found: i64, world: &World<'_>) -> Option<String> {
         let (expected, words) = match &self.expected {
             Expected::AtMost(most) => (found.min(*most), format!("at most {most}")),
-            Expected::Attribute(name) => {
-                let number = engine::number(owner, name);
-                (
-                    number.unwrap_or(-1),
-                    format!("`{name}`, which is {}", number.unwrap_or(-1)),
-                )
+            Expected::Attribute(name, text) => {
+                let value = world.entity(owner)?.attributes.get(*name);
+                let number = value.and_then(Value::as_long).unwrap_or(-1);
+                (number, format!("`{text}`, which is {number}"))
             }
             Expected::Exactly(number) => (*number, number.to_string()),
         };
         let condition = self.condition.as_ref();
         let such = condition.map_or(String::new(), |c| format!(" with `{}`", c.text));
-        (found != expected).then(|| format!("{found} `{}`{such}, not {words}", self.of))
+        let of = world.symbols.type_text(self.of);
+        (found != expected).then(|| format!("{found} `{of}`{such}, not {words}"))
     }
 }
 
-fn members_by_group(members: &[Arc<Entity>]) -> HashMap<&Uid, Vec<&Entity>> {
-    let mut groups: HashMap<&Uid, Vec<&Entity>> = HashMap::new();
+fn members_by_group(
+    members: impl Iterator<Item = Uid>,
+    world: &World<'_>,
+) -> HashMap<Uid, Vec<Uid>> {
+    let mut groups: HashMap<Uid, Vec<Uid>> = HashMap::new();
     for member in members {
-        for group in member.ancestors().collect::<HashSet<_>>() {
-            groups.entry(group).or_default().push(member.as_ref());
+        for group in world.ancestors(member).iter() {
+            groups.entry(group).or_default().push(member);
         }
     }
     groups

@@ -2,21 +2,24 @@
 
 use std::str::FromStr;
 
-use cedar_policy::{Authorizer, Context, Decision, PolicySet, Request};
+use cedar_policy::PolicySet;
 
 use crate::authz::{
     Finding,
-    engine::{self, Entity, Uid},
+    expr::Scene,
+    index::Index,
     nesting::{self, Syntax},
-    stored::StoredEntities,
+    symbols::{Name, Symbols, Uid},
     table::Section,
     text,
+    value::{Fields, Value},
+    world::World,
 };
 
 /// A Cedar expression, as the condition of a policy of its own.
 #[derive(Debug)]
 pub(super) struct Expression {
-    policy: Box<PolicySet>,
+    index: Index,
     pub(super) text: String,
 }
 
@@ -27,12 +30,16 @@ pub(super) struct IdPattern(Vec<IdPart>);
 #[derive(Debug)]
 enum IdPart {
     Any,
-    Attribute(Vec<String>),
+    Attribute(Vec<Name>),
     Text(String),
 }
 
 impl Expression {
-    pub(super) fn parse(section: &Section<'_>, key: &str) -> Result<Self, Finding> {
+    pub(super) fn parse(
+        section: &Section<'_>,
+        key: &str,
+        symbols: &mut Symbols<'_>,
+    ) -> Result<Self, Finding> {
         let text = section.string(key)?;
         let wrong = |why: String| {
             let message = format!("`{key}` is not a Cedar expression: {why}");
@@ -48,36 +55,33 @@ impl Expression {
             return Err(wrong("it ends the condition it stands in".to_owned()));
         }
         Ok(Self {
-            policy: Box::new(policy),
+            index: Index::new(policy.policies(), None, symbols),
             text: text.split_whitespace().collect::<Vec<_>>().join(" "),
         })
     }
 
     pub(super) fn holds(
         &self,
-        principal: &Uid,
-        resource: &Uid,
-        stored: &StoredEntities,
+        principal: Uid,
+        resource: Uid,
+        world: &World<'_>,
     ) -> Result<bool, String> {
-        let resource = engine::public_uid(resource);
-        let request = Request::new(
-            engine::public_uid(principal),
-            resource.clone(),
+        let verdict = self.index.ask(&Scene {
+            principal,
+            action: resource,
             resource,
-            Context::empty(),
-            None,
-        )
-        .map_err(|error| text::chain(&error))?;
-        let response = Authorizer::new().is_authorized(&request, &self.policy, stored.view());
-        match response.diagnostics().errors().next() {
-            Some(error) => Err(text::chain(error)),
-            None => Ok(response.decision() == Decision::Allow),
+            context: &Value::Record(Fields::default()),
+            world,
+        });
+        match verdict.errors.first() {
+            Some((_, message)) => Err(message.clone()),
+            None => Ok(verdict.allows()),
         }
     }
 }
 
 impl IdPattern {
-    pub(super) fn parse(pattern: &str) -> Self {
+    pub(super) fn parse(pattern: &str, symbols: &mut Symbols<'_>) -> Self {
         let mut parts = Vec::new();
         let mut rest = pattern;
         while let Some(at) = rest.find(['{', '*']) {
@@ -88,7 +92,7 @@ impl IdPattern {
                 .and_then(|inner| inner.split_once('}'));
             match closed {
                 Some((path, after)) => {
-                    let path = path.split('.').map(str::to_owned).collect();
+                    let path = path.split('.').map(|step| symbols.name(step)).collect();
                     parts.push(IdPart::Attribute(path));
                     rest = after;
                 }
@@ -102,17 +106,14 @@ impl IdPattern {
         Self(parts)
     }
 
-    pub(super) fn broken_by(&self, entity: &Entity, stored: &StoredEntities) -> Option<String> {
+    pub(super) fn broken_by(&self, uid: Uid, world: &World<'_>) -> Option<String> {
         let text = |part: &IdPart| match part {
             IdPart::Any => None,
-            IdPart::Attribute(path) => {
-                Some(attribute_text(entity, path, stored).unwrap_or_default())
-            }
+            IdPart::Attribute(path) => Some(attribute_text(uid, path, world).unwrap_or_default()),
             IdPart::Text(text) => Some(text.clone()),
         };
         let parts: Vec<Option<String>> = self.0.iter().map(text).collect();
-        let id: &str = entity.uid().eid().as_ref();
-        if matches(id, &parts) {
+        if matches(world.symbols.id(uid), &parts) {
             return None;
         }
         let words = parts.iter().map(|part| part.as_deref().unwrap_or("*"));
@@ -136,28 +137,23 @@ fn matches(id: &str, parts: &[Option<String>]) -> bool {
 }
 
 /// The string at an attribute path, or the id of the entity there.
-fn attribute_text(entity: &Entity, path: &[String], stored: &StoredEntities) -> Option<String> {
-    let (last, steps) = path.split_last()?;
-    let mut current = entity;
-    for step in steps {
-        current = stored.get(engine::named(current, step)?)?;
-    }
-    let named = engine::named(current, last).map(|uid| uid.eid().as_ref());
-    named
-        .or_else(|| engine::string(current, last))
-        .map(str::to_owned)
+fn attribute_text(uid: Uid, path: &[Name], world: &World<'_>) -> Option<String> {
+    let value = at(uid, path, world)?;
+    let id = value.as_entity().map(|named| world.symbols.id(named));
+    id.or_else(|| value.as_str()).map(str::to_owned)
 }
 
 /// The entity at an attribute path.
-pub(super) fn follow<'e>(
-    entity: &'e Entity,
-    path: &[String],
-    stored: &'e StoredEntities,
-) -> Option<&'e Uid> {
+pub(super) fn follow(uid: Uid, path: &[Name], world: &World<'_>) -> Option<Uid> {
+    at(uid, path, world)?.as_entity()
+}
+
+/// What stands at an attribute path.
+fn at<'w>(uid: Uid, path: &[Name], world: &World<'w>) -> Option<&'w Value> {
     let (last, steps) = path.split_last()?;
-    let mut current = entity;
+    let mut current = uid;
     for step in steps {
-        current = stored.get(engine::named(current, step)?)?;
+        current = world.entity(current)?.named(*step)?;
     }
-    engine::named(current, last)
+    world.entity(current)?.attributes.get(*last)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::authz::{Finding, Kind, SourceFile, finding::MAX_TOLD};
+use crate::authz::{Finding, Kind, SourceFile, finding::MAX_TOLD, symbols::Symbols};
 
 use super::SchemaModel;
 
@@ -43,12 +43,16 @@ impl SchemaModel {
         annotated: &Annotated,
         file: &SourceFile,
         text: &str,
+        symbols: &mut Symbols<'_>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (name, key, value) in &annotated.0 {
             if findings.len() >= MAX_TOLD {
                 break;
             }
+            let Some(kind) = self.type_named(name) else {
+                continue;
+            };
             let place = text.find(&format!("@{key}(\"{value}\")"));
             let report = |message: String, help: &str| {
                 let finding = Finding::error(Kind::Validate, &file.name, message).help(help);
@@ -59,7 +63,7 @@ impl SchemaModel {
             };
             match key.as_str() {
                 "held" if value == "stored" => {
-                    if let Some(entity_type) = self.types.get_mut(name) {
+                    if let Some(Some(entity_type)) = self.types.get_mut(kind.place()) {
                         entity_type.held = true;
                     }
                 }
@@ -70,12 +74,13 @@ impl SchemaModel {
                 _ => {
                     for path in value.split(',').map(str::trim) {
                         let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-                        match self.path_end(name, &path) {
+                        match self.path_end(kind, &path, symbols) {
                             Ok(end) => {
                                 self.has_parents_of_others |= path.len() > 1;
-                                let above = self.cedar.ancestors(&end).into_iter().flatten();
-                                let kinds: Vec<_> = above.cloned().chain([end.clone()]).collect();
-                                if let Some(entity_type) = self.types.get_mut(name) {
+                                let above = self.entity_type(end).map(|it| it.above.clone());
+                                let kinds = above.into_iter().flatten().chain([end]);
+                                let path = path.iter().map(|step| symbols.name(step)).collect();
+                                if let Some(Some(entity_type)) = self.types.get_mut(kind.place()) {
                                     entity_type.parents.push(path);
                                     entity_type.parent_kinds.extend(kinds);
                                 }

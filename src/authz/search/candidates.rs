@@ -1,20 +1,18 @@
 //! Who might be found, in order.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use cedar_policy::EntityUid;
+use std::collections::BTreeSet;
 
 use crate::authz::{
     RawTarget, Snapshot,
-    engine::{self, Entity, Uid},
     inline::Inline,
-    uids,
+    symbols::{Symbols, Uid},
 };
 
 /// Candidates, sorted by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Candidates<'s> {
-    stored: &'s [Arc<Entity>],
+    symbols: &'s Symbols<'static>,
+    stored: &'s [Uid],
     /// Others, each with its position among all.
     others: Vec<(usize, String)>,
 }
@@ -22,20 +20,31 @@ pub(super) struct Candidates<'s> {
 impl<'s> Candidates<'s> {
     /// Every action that a question can name: those the schema declares; without a schema, those
     /// that the scopes of policies name or that are stored.
-    pub(super) fn actions(snapshot: &Snapshot) -> Self {
+    pub(super) fn actions(snapshot: &'s Snapshot) -> Self {
+        let symbols = &snapshot.symbols;
+        let id = |uid| symbols.id(uid).to_owned();
         let names: BTreeSet<String> = match snapshot.schema() {
             Some(schema) => schema.action_ids().map(str::to_owned).collect(),
             None => {
                 let named = snapshot.index.named_actions();
-                let named = named.map(|action| action.id().unescaped().to_owned());
-                let stored = snapshot.stored().of_type("Action").iter();
-                let stored = stored.map(|action| engine::id(action.uid()).to_owned());
-                named.chain(stored).collect()
+                let kind = symbols.find_type("Action");
+                let stored = kind.map(|kind| snapshot.stored().of_type(kind));
+                let stored = stored.into_iter().flatten().copied();
+                named.chain(stored).map(id).collect()
             }
         };
         Self {
-            stored: &[],
             others: names.into_iter().enumerate().collect(),
+            ..Self::nobody(snapshot)
+        }
+    }
+
+    /// None.
+    pub(super) fn nobody(snapshot: &'s Snapshot) -> Self {
+        Self {
+            symbols: &snapshot.symbols,
+            stored: &[],
+            others: Vec::new(),
         }
     }
 
@@ -46,34 +55,35 @@ impl<'s> Candidates<'s> {
         target: &RawTarget<'_>,
         probe: &str,
         inline: &Inline,
+        symbols: &Symbols<'_>,
     ) -> Self {
-        let Ok(probe) = uids::from_parts(target.type_name, probe) else {
-            return Self::default();
+        let Some(kind) = symbols.find_type(target.type_name) else {
+            return Self::nobody(snapshot);
         };
         let stored = snapshot.stored();
-        let of_type = stored.of_type(&probe.type_name().to_string());
-        let probe = engine::uid(&probe);
-        let is_other = |uid: &&Uid| {
-            let is_probe = *uid == probe && target.properties.is_some();
-            uid.entity_type() == probe.entity_type() && !is_probe && stored.get(uid).is_none()
+        let is_other = |id: &&str| {
+            let is_probe = *id == probe && target.properties.is_some();
+            let uid = symbols.find_uid(kind, id);
+            !is_probe && uid.is_none_or(|uid| stored.get(uid).is_none())
         };
-        let chosen = |choice: &String| uids::from_parts(target.type_name, choice).ok();
+        let came_along = inline.iter().map(|(uid, _)| uid);
+        let came_along = came_along.filter(|uid| symbols.kind(*uid) == kind);
         let choices = snapshot
             .schema()
-            .and_then(|schema| schema.entity_type(target.type_name))
-            .map_or(&[][..], |entity_type| &entity_type.choices);
-        let choices: Vec<EntityUid> = choices.iter().filter_map(chosen).collect();
-        let others: BTreeSet<&Uid> = inline
-            .iter()
-            .map(Entity::uid)
-            .chain(choices.iter().map(engine::uid))
+            .and_then(|schema| schema.entity_type(kind));
+        let choices = choices.map_or(&[][..], |entity_type| &entity_type.choices);
+        let others: BTreeSet<&str> = came_along
+            .map(|uid| symbols.id(uid))
+            .chain(choices.iter().map(String::as_str))
             .filter(is_other)
             .collect();
-        let others = others.into_iter().enumerate().map(|(before, uid)| {
-            let position = before + of_type.partition_point(|entity| entity.uid() < uid);
-            (position, engine::id(uid).to_owned())
+        let of_type = stored.of_type(kind);
+        let others = others.into_iter().enumerate().map(|(before, id)| {
+            let position = of_type.partition_point(|uid| symbols.id(*uid) < id);
+            (before + position, id.to_owned())
         });
         Self {
+            symbols: &snapshot.symbols,
             others: others.collect(),
             stored: of_type,
         }
@@ -87,14 +97,14 @@ impl<'s> Candidates<'s> {
     pub(super) fn id(&self, position: usize) -> Option<&str> {
         match self.at(position) {
             Ok(id) => Some(id),
-            Err(stored) => Some(engine::id(self.stored.get(stored)?.uid())),
+            Err(stored) => Some(self.symbols.id(*self.stored.get(stored)?)),
         }
     }
 
     /// The candidate, if it is stored.
-    pub(super) fn stored(&self, position: usize) -> Option<&'s Entity> {
+    pub(super) fn stored(&self, position: usize) -> Option<Uid> {
         let stored = self.at(position).err()?;
-        self.stored.get(stored).map(AsRef::as_ref)
+        self.stored.get(stored).copied()
     }
 
     /// The id at a position, or the position among the stored ones.

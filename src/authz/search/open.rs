@@ -1,8 +1,6 @@
 //! Which side of a request is open.
 
-use cedar_policy::{EntityUid, Request};
-
-use crate::authz::engine::{self, Uid};
+use crate::authz::{query::Asked, symbols::Uid};
 
 /// The side of a request that is sought.
 #[derive(Clone, Copy, Debug)]
@@ -13,30 +11,33 @@ pub(super) enum Open {
 
 impl Open {
     /// The side that is known.
-    pub(super) fn known(self, request: &Request) -> Option<&EntityUid> {
+    pub(super) fn known(self, asked: &Asked) -> Uid {
         match self {
-            Self::Principal => request.resource(),
-            Self::Resource => request.principal(),
+            Self::Principal => asked.resource,
+            Self::Resource => asked.principal,
         }
     }
 
     /// The side that is sought.
-    pub(super) fn sought(self, request: &Request) -> Option<&EntityUid> {
+    pub(super) fn sought(self, asked: &Asked) -> Uid {
         match self {
-            Self::Principal => request.principal(),
-            Self::Resource => request.resource(),
+            Self::Principal => asked.principal,
+            Self::Resource => asked.resource,
         }
     }
 
-    /// The request about a candidate.
-    pub(super) fn filled(self, request: &Request, candidate: &Uid) -> Option<Request> {
-        let candidate = engine::public_uid(candidate);
-        let action = request.action()?.clone();
-        let context = request.context()?.clone();
-        let (principal, resource) = match self {
-            Self::Principal => (candidate, request.resource()?.clone()),
-            Self::Resource => (request.principal()?.clone(), candidate),
-        };
-        Request::new(principal, action, resource, context, None).ok()
+    /// The question about a candidate.
+    pub(super) fn filled(self, asked: &Asked, candidate: Uid) -> Asked {
+        let asked = asked.clone();
+        match self {
+            Self::Principal => Asked {
+                principal: candidate,
+                ..asked
+            },
+            Self::Resource => Asked {
+                resource: candidate,
+                ..asked
+            },
+        }
     }
 }

@@ -8,15 +8,12 @@
 use std::collections::HashSet;
 
 use cedar_policy::{
-    Effect, EntityUid, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId,
-    Request, TpeResponse,
+    EntityUid, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId, Request,
+    TpeResponse,
 };
 
 use crate::authz::{
-    Snapshot,
-    engine::{self, Uid},
-    inline::Inline,
-    slice::Given,
+    Snapshot, engine, expr::Scene, index, query::Asked, rule::Rule, symbols::Symbols, world::World,
 };
 
 use super::Open;
@@ -27,54 +24,54 @@ const MAX_POLICIES: usize = 10_000;
 
 /// Policies that speak of the candidate alone.
 #[derive(Debug)]
-pub(super) struct Residuals<'s> {
-    snapshot: &'s Snapshot,
+pub(super) struct Residuals {
     /// Permits that are certain, or depend on the candidate; none if nobody is permitted.
-    permits: Vec<Policy>,
+    permits: Vec<Rule>,
     /// Forbids that depend on the candidate.
-    forbids: Vec<Policy>,
+    forbids: Vec<Rule>,
 }
 
-impl<'s> Residuals<'s> {
+impl Residuals {
     /// `None` where partial evaluation would not be exact, or refuses.
     pub(super) fn of(
-        snapshot: &'s Snapshot,
+        snapshot: &Snapshot,
         open: Open,
-        request: &Request,
-        mentioned: &HashSet<Uid>,
+        asked: &Asked,
+        symbols: &Symbols<'_>,
     ) -> Option<Self> {
         let schema = snapshot.schema().filter(|_| snapshot.valid.is_some())?;
         let schema = &schema.cedar;
-        let known = known_entities(snapshot, open.known(request)?, request.action()?, mentioned)?;
+        let known = known_entities(snapshot, open, asked, symbols)?;
         let known = PartialEntities::from_concrete(known, schema).ok()?;
-        let (principal, resource) = partial(open, request)?;
+        let uids = [asked.principal, asked.action, asked.resource];
+        let request = engine::request(uids, &asked.context, symbols).ok()?;
+        let (principal, resource) = partial(open, &request)?;
         let (action, context) = (request.action()?.clone(), request.context().cloned());
         // Refuses what does not fit the schema: an action that does not apply to these types, a
         // type that is not declared.
         let partial = PartialRequest::new(principal, action, resource, context, schema).ok()?;
-        let mut policies = Vec::new();
-        let mut forbidden = false;
-        for set in snapshot.index.sets(request.action()) {
-            if set.num_of_policies() > MAX_POLICIES {
-                return None;
-            }
-            let response = set.tpe(&partial, &known, schema).ok()?;
-            // What errs for every candidate is to be seen where they are decided.
-            if response
-                .error_permits()
-                .chain(response.error_forbids())
-                .next()
-                .is_some()
-            {
-                return None;
-            }
-            forbidden |= response.true_forbids().next().is_some();
-            policies.extend(undecided(&response));
+        let policies: Vec<&Policy> = snapshot
+            .index
+            .rules(asked.action)
+            .map(Rule::policy)
+            .collect();
+        if policies.len() > MAX_POLICIES {
+            return None;
         }
-        let is_permit = |policy: &Policy| policy.effect() == Effect::Permit;
-        let (permits, forbids) = policies.into_iter().partition(is_permit);
+        let set = index::part(&snapshot.policies.set, policies.into_iter()).ok()?;
+        let response = set.tpe(&partial, &known, schema).ok()?;
+        // What errs for every candidate is to be seen where they are decided.
+        let erring = response.error_permits().chain(response.error_forbids());
+        if erring.count() > 0 {
+            return None;
+        }
+        let forbidden = response.true_forbids().next().is_some();
+        // Uids that only the residuals name are those of no entity.
+        let mut symbols = Symbols::above(symbols);
+        let rule = |policy: &Policy| Rule::new(policy, &mut symbols);
+        let rules: Vec<Rule> = undecided(&response).iter().map(rule).collect();
+        let (forbids, permits) = rules.into_iter().partition(Rule::forbids);
         Some(Self {
-            snapshot,
             permits: if forbidden { Vec::new() } else { permits },
             forbids,
         })
@@ -85,11 +82,11 @@ impl<'s> Residuals<'s> {
         self.permits.is_empty()
     }
 
-    /// Whether the request about a stored candidate may be permitted. What a policy that errs
+    /// Whether the question about a stored candidate may be permitted. What a policy that errs
     /// means is for the whole decision to say, which follows.
-    pub(super) fn may_permit(&self, request: &Request) -> bool {
-        let view = self.snapshot.stored().view();
-        engine::allows(&self.permits, &self.forbids, request, view)
+    pub(super) fn may_permit(&self, scene: &Scene<'_>) -> bool {
+        let permitted = self.permits.iter().any(|it| it.holds(scene) != Ok(false));
+        permitted && !self.forbids.iter().any(|it| it.holds(scene) == Ok(true))
     }
 }
 
@@ -107,20 +104,18 @@ fn partial(open: Open, request: &Request) -> Option<(PartialEntityUid, PartialEn
 /// What policies can reach without the candidate.
 fn known_entities(
     snapshot: &Snapshot,
-    known: &EntityUid,
-    action: &EntityUid,
-    mentioned: &HashSet<Uid>,
+    open: Open,
+    asked: &Asked,
+    symbols: &Symbols<'_>,
 ) -> Option<cedar_policy::Entities> {
-    let roots = mentioned
-        .iter()
-        .chain([engine::uid(known), engine::uid(action)]);
-    let literals = snapshot.index.literals(Some(action)).cloned();
-    let nothing = Given::new(Inline::default(), snapshot).ok()?;
-    let sight = snapshot.index.sight(Some(action));
-    let slice = nothing
-        .slice(snapshot, roots.cloned(), literals, sight)
-        .ok()?;
-    Some(slice.entities)
+    let mut roots = vec![open.known(asked), asked.action];
+    asked.context.mentions(&mut |uid| roots.push(uid));
+    let world = World::stored(symbols, snapshot.stored(), snapshot.schema());
+    let literals = snapshot.index.literals(asked.action);
+    let sight = snapshot.index.sight(asked.action);
+    world
+        .cedar(world.reach(roots, literals, sight).entities)
+        .ok()
 }
 
 /// The policies whose outcome may yet depend on the candidate, and the permits that are certain.

@@ -1,14 +1,13 @@
 //! Candidates that no `permit` lets in by its scope.
 
-use std::collections::HashSet;
-
-use cedar_policy::{
-    Effect, EntityTypeName, EntityUid, Policy, PrincipalConstraint, Request, ResourceConstraint,
-};
+use hashbrown::HashSet;
 
 use crate::authz::{
     Snapshot,
-    engine::{self, Entity, Uid},
+    query::Asked,
+    rule::Scope,
+    symbols::{TypeId, Uid},
+    world::World,
 };
 
 use super::Open;
@@ -25,50 +24,33 @@ pub(super) struct Scopes {
     groups: HashSet<Uid>,
 }
 
-/// One side of a policy's scope.
-enum Scope {
-    Any,
-    Equal(EntityUid),
-    In(EntityUid),
-    Is(EntityTypeName),
-    IsIn(EntityTypeName, EntityUid),
-}
-
 impl Scopes {
-    /// `None` if the request lacks a side, which none does that was read.
-    pub(super) fn of(snapshot: &Snapshot, open: Open, request: &Request) -> Option<Self> {
-        let known = engine::uid(open.known(request)?);
-        let kind = open.sought(request)?.type_name();
-        let stored = snapshot.stored();
-        let entity = stored.get(known).or_else(|| stored.action(known));
-        let entity = entity.map(AsRef::as_ref);
-        let policies = snapshot
-            .index
-            .sets(request.action())
-            .flat_map(|set| set.policies());
+    /// What the permits of a snapshot let in, in a world.
+    pub(super) fn of(snapshot: &Snapshot, open: Open, asked: &Asked, world: &World<'_>) -> Self {
+        let known = open.known(asked);
+        let kind = world.kind(open.sought(asked));
         let mut scopes = Self::default();
-        for permit in policies.filter(|policy| policy.effect() == Effect::Permit) {
-            let (principal, resource) = (Scope::of_principal(permit), Scope::of_resource(permit));
+        let rules = snapshot.index.rules(asked.action);
+        for permit in rules.filter(|rule| !rule.forbids()) {
             let (of_known, of_sought) = match open {
-                Open::Principal => (resource, principal),
-                Open::Resource => (principal, resource),
+                Open::Principal => (permit.resource, permit.principal),
+                Open::Resource => (permit.principal, permit.resource),
             };
-            if of_known.lets_in(known, entity) {
+            if of_known.lets_in(known, world) {
                 scopes.add(of_sought, kind);
             }
         }
-        Some(scopes)
+        scopes
     }
 
     /// Adds what a scope lets in of candidates of a type.
-    fn add(&mut self, scope: Scope, kind: &EntityTypeName) {
-        let own = |uid: EntityUid| engine::uid(&uid).clone();
+    fn add(&mut self, scope: Scope, kind: TypeId) {
         match scope {
             Scope::Any => self.everyone = true,
-            Scope::Equal(uid) => drop(self.named.insert(own(uid))),
-            Scope::In(group) => drop(self.groups.insert(own(group))),
-            Scope::Is(name) => self.everyone |= name == *kind,
-            Scope::IsIn(name, group) if name == *kind => drop(self.groups.insert(own(group))),
+            Scope::Equal(uid) => drop(self.named.insert(uid)),
+            Scope::In(group) => drop(self.groups.insert(group)),
+            Scope::Is(named) => self.everyone |= named == kind,
+            Scope::IsIn(named, group) if named == kind => drop(self.groups.insert(group)),
             Scope::IsIn(..) => {}
         }
     }
@@ -78,49 +60,15 @@ impl Scopes {
         !self.everyone && self.named.is_empty() && self.groups.is_empty()
     }
 
-    pub(super) fn let_in(&self, candidate: &Entity) -> bool {
+    pub(super) fn let_in(&self, candidate: Uid, world: &World<'_>) -> bool {
         let is_group = |uid: &Uid| self.groups.contains(uid);
         self.everyone
-            || self.named.contains(candidate.uid())
-            || is_group(candidate.uid())
-            || !self.groups.is_empty() && candidate.ancestors().any(is_group)
-    }
-}
-
-impl Scope {
-    fn of_principal(policy: &Policy) -> Self {
-        match policy.principal_constraint() {
-            PrincipalConstraint::Any => Self::Any,
-            PrincipalConstraint::Eq(uid) => Self::Equal(uid),
-            PrincipalConstraint::In(uid) => Self::In(uid),
-            PrincipalConstraint::Is(name) => Self::Is(name),
-            PrincipalConstraint::IsIn(name, uid) => Self::IsIn(name, uid),
-        }
-    }
-
-    fn of_resource(policy: &Policy) -> Self {
-        match policy.resource_constraint() {
-            ResourceConstraint::Any => Self::Any,
-            ResourceConstraint::Eq(uid) => Self::Equal(uid),
-            ResourceConstraint::In(uid) => Self::In(uid),
-            ResourceConstraint::Is(name) => Self::Is(name),
-            ResourceConstraint::IsIn(name, uid) => Self::IsIn(name, uid),
-        }
-    }
-
-    /// What Cedar says of the scope; `entity` is `None` if nothing is stored under the uid.
-    fn lets_in(&self, uid: &Uid, entity: Option<&Entity>) -> bool {
-        let is = |name: &EntityTypeName| uid.entity_type() == name.as_ref();
-        let is_in = |group: &EntityUid| {
-            let group = engine::uid(group);
-            uid == group || entity.is_some_and(|entity| entity.is_descendant_of(group))
-        };
-        match self {
-            Self::Any => true,
-            Self::Equal(other) => uid == engine::uid(other),
-            Self::In(group) => is_in(group),
-            Self::Is(name) => is(name),
-            Self::IsIn(name, group) => is(name) && is_in(group),
-        }
+            || self.named.contains(&candidate)
+            || is_group(&candidate)
+            || !self.groups.is_empty()
+                && world
+                    .ancestors(candidate)
+                    .iter()
+                    .any(|above| is_group(&above))
     }
 }

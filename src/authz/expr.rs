@@ -1,0 +1,312 @@
+//! Conditions of policies over numbered entities: what they say, or that Cedar has to be asked.
+//!
+//! This is the part of Cedar's language that says yes or no. Whatever raises an error, and what is
+//! rare enough not to be here, ends in [`Unsure`]: then Cedar's own evaluator is asked the same, and
+//! its answer counts.
+
+use std::borrow::Cow;
+
+use super::{
+    engine::{Function, Pattern},
+    symbols::{Name, TypeId, Uid},
+    value::{Elements, Fields, Value},
+    world::World,
+};
+
+/// Cedar has to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unsure;
+
+/// A question as policies see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scene<'q> {
+    pub(super) principal: Uid,
+    pub(super) action: Uid,
+    pub(super) resource: Uid,
+    /// A record.
+    pub(super) context: &'q Value,
+    pub(super) world: &'q World<'q>,
+}
+
+/// An expression of Cedar's language.
+#[derive(Debug)]
+pub(super) enum Expr {
+    Action,
+    /// `a && b && …`
+    All(Box<[Self]>),
+    /// `a || b || …`
+    Any(Box<[Self]>),
+    Arithmetic(Arithmetic, Box<[Self; 2]>),
+    Call(Function, Box<[Self]>),
+    Compare(Compare, Box<[Self; 2]>),
+    Context,
+    Get(Box<Self>, Name),
+    /// `a has b.c.d`
+    Has(Box<Self>, Box<[Name]>),
+    If(Box<[Self; 3]>),
+    Is(Box<Self>, TypeId),
+    IsEmpty(Box<Self>),
+    Like(Box<Self>, Pattern),
+    Negative(Box<Self>),
+    Not(Box<Self>),
+    Principal,
+    Record(Box<[(Name, Self)]>),
+    Resource,
+    Set(Box<[Self]>),
+    Tag(Box<[Self; 2]>),
+    Value(Value),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arithmetic {
+    Add,
+    Multiply,
+    Subtract,
+}
+
+/// Operators of two operands that say yes or no.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Compare {
+    Contains,
+    ContainsAll,
+    ContainsAny,
+    Equal,
+    HasTag,
+    In,
+    Less,
+    LessOrEqual,
+}
+
+type Evaluated<'v> = Result<Cow<'v, Value>, Unsure>;
+
+impl Expr {
+    /// Whether it holds.
+    pub(super) fn holds(&self, scene: &Scene<'_>) -> Result<bool, Unsure> {
+        match self {
+            Self::All(parts) => {
+                for part in parts {
+                    if !part.holds(scene)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Any(parts) => {
+                for part in parts {
+                    if part.holds(scene)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Compare(operator, operands) => operator.holds(operands, scene),
+            Self::Has(of, path) => has(of.value(scene)?, path, scene),
+            Self::If(parts) => Self::chosen(parts, scene)?.holds(scene),
+            Self::Is(of, kind) => Ok(scene.world.kind(of.entity(scene)?) == *kind),
+            Self::IsEmpty(of) => set(&*of.value(scene)?).map(Elements::is_empty),
+            Self::Like(of, pattern) => {
+                let text = of.value(scene)?;
+                text.as_str().map(|it| pattern.matches(it)).ok_or(Unsure)
+            }
+            Self::Not(of) => Ok(!of.holds(scene)?),
+            Self::Action
+            | Self::Arithmetic(..)
+            | Self::Call(..)
+            | Self::Context
+            | Self::Get(..)
+            | Self::Negative(_)
+            | Self::Principal
+            | Self::Record(_)
+            | Self::Resource
+            | Self::Set(_)
+            | Self::Tag(_)
+            | Self::Value(_) => self.value(scene)?.as_bool().ok_or(Unsure),
+        }
+    }
+
+    /// The value, if it is the same for every question.
+    pub(super) fn as_constant(&self) -> Option<&Value> {
+        if let Self::Value(value) = self {
+            Some(value)
+        } else {
+            None
+        }
+    }
+
+    fn value<'v>(&'v self, scene: &Scene<'v>) -> Evaluated<'v> {
+        let entity = |uid| Ok(Cow::Owned(Value::Entity(uid)));
+        match self {
+            Self::Action => entity(scene.action),
+            Self::Principal => entity(scene.principal),
+            Self::Resource => entity(scene.resource),
+            Self::Context => Ok(Cow::Borrowed(scene.context)),
+            Self::Value(value) => Ok(Cow::Borrowed(value)),
+            Self::Get(of, name) => get(of.value(scene)?, *name, scene),
+            Self::Tag(operands) => tag(operands, scene),
+            Self::If(parts) => Self::chosen(parts, scene)?.value(scene),
+            Self::Set(elements) => {
+                let elements = elements.iter().map(|it| it.owned(scene));
+                let elements = elements.collect::<Result<_, _>>()?;
+                Ok(Cow::Owned(Value::Set(Elements::of(elements))))
+            }
+            Self::Record(fields) => {
+                let fields = fields
+                    .iter()
+                    .map(|(name, it)| Ok((*name, it.owned(scene)?)));
+                let fields = fields.collect::<Result<_, _>>()?;
+                Ok(Cow::Owned(Value::Record(Fields::of(fields))))
+            }
+            Self::Arithmetic(operator, operands) => {
+                let [left, right] = &**operands;
+                let (left, right) = (left.long(scene)?, right.long(scene)?);
+                long(operator.of(left, right))
+            }
+            Self::Negative(of) => long(of.long(scene)?.checked_neg()),
+            Self::Call(function, arguments) => {
+                let arguments = arguments.iter().map(|it| it.owned(scene));
+                let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+                function.call(&arguments).map(Cow::Owned).ok_or(Unsure)
+            }
+            Self::All(_)
+            | Self::Any(_)
+            | Self::Compare(..)
+            | Self::Has(..)
+            | Self::Is(..)
+            | Self::IsEmpty(_)
+            | Self::Like(..)
+            | Self::Not(_) => Ok(Cow::Owned(Value::Bool(self.holds(scene)?))),
+        }
+    }
+
+    fn owned(&self, scene: &Scene<'_>) -> Result<Value, Unsure> {
+        self.value(scene).map(Cow::into_owned)
+    }
+
+    fn entity(&self, scene: &Scene<'_>) -> Result<Uid, Unsure> {
+        self.value(scene)?.as_entity().ok_or(Unsure)
+    }
+
+    fn long(&self, scene: &Scene<'_>) -> Result<i64, Unsure> {
+        self.value(scene)?.as_long().ok_or(Unsure)
+    }
+
+    /// What an `if` comes to.
+    fn chosen<'v>(
+        [test, then, otherwise]: &'v [Self; 3],
+        scene: &Scene<'_>,
+    ) -> Result<&'v Self, Unsure> {
+        Ok(if test.holds(scene)? { then } else { otherwise })
+    }
+}
+
+impl Arithmetic {
+    fn of(self, left: i64, right: i64) -> Option<i64> {
+        match self {
+            Self::Add => left.checked_add(right),
+            Self::Multiply => left.checked_mul(right),
+            Self::Subtract => left.checked_sub(right),
+        }
+    }
+}
+
+impl Compare {
+    fn holds(self, [left, right]: &[Expr; 2], scene: &Scene<'_>) -> Result<bool, Unsure> {
+        match self {
+            Self::Contains => {
+                let (left, right) = (left.value(scene)?, right.value(scene)?);
+                Ok(set(&left)?.contains(&right))
+            }
+            Self::ContainsAll => {
+                let (left, right) = (left.value(scene)?, right.value(scene)?);
+                let (left, right) = (set(&left)?, set(&right)?);
+                Ok(right.iter().all(|it| left.contains(it)))
+            }
+            Self::ContainsAny => {
+                let (left, right) = (left.value(scene)?, right.value(scene)?);
+                let (left, right) = (set(&left)?, set(&right)?);
+                Ok(right.iter().any(|it| left.contains(it)))
+            }
+            Self::Equal => Ok(left.value(scene)? == right.value(scene)?),
+            Self::HasTag => {
+                let (of, key) = (left.entity(scene)?, right.value(scene)?);
+                let Some(name) = scene.world.symbols.find_name(key.as_str().ok_or(Unsure)?) else {
+                    return Ok(false);
+                };
+                let entity = scene.world.entity(of);
+                Ok(entity.is_some_and(|entity| entity.tags.get(name).is_some()))
+            }
+            Self::In => is_in(left.entity(scene)?, &*right.value(scene)?, scene),
+            Self::Less => Ok(left.long(scene)? < right.long(scene)?),
+            Self::LessOrEqual => Ok(left.long(scene)? <= right.long(scene)?),
+        }
+    }
+}
+
+fn long<'v>(long: Option<i64>) -> Evaluated<'v> {
+    long.map(|it| Cow::Owned(Value::Long(it))).ok_or(Unsure)
+}
+
+fn set(value: &Value) -> Result<&Elements, Unsure> {
+    value.as_set().ok_or(Unsure)
+}
+
+fn get<'v>(of: Cow<'v, Value>, name: Name, scene: &Scene<'v>) -> Evaluated<'v> {
+    if let Some(uid) = of.as_entity() {
+        let entity = scene.world.entity(uid).ok_or(Unsure)?;
+        return entity.attributes.get(name).map(Cow::Borrowed).ok_or(Unsure);
+    }
+    let found = match of {
+        Cow::Borrowed(record) => record
+            .as_record()
+            .ok_or(Unsure)?
+            .get(name)
+            .map(Cow::Borrowed),
+        Cow::Owned(record) => {
+            let found = record.as_record().ok_or(Unsure)?.get(name);
+            found.cloned().map(Cow::Owned)
+        }
+    };
+    found.ok_or(Unsure)
+}
+
+fn has<'v>(of: Cow<'v, Value>, path: &[Name], scene: &Scene<'v>) -> Result<bool, Unsure> {
+    let mut current = of;
+    let mut left = path.len();
+    for name in path {
+        if !matches!(&*current, Value::Entity(_) | Value::Record(_)) {
+            return Err(Unsure);
+        }
+        // Of an entity, or a record, what cannot be got is not there.
+        let Ok(next) = get(current, *name, scene) else {
+            return Ok(false);
+        };
+        left -= 1;
+        if left == 0 {
+            return Ok(true);
+        }
+        current = next;
+    }
+    Ok(true)
+}
+
+fn tag<'v>([of, key]: &'v [Expr; 2], scene: &Scene<'v>) -> Evaluated<'v> {
+    let (of, key) = (of.entity(scene)?, key.value(scene)?);
+    let name = scene.world.symbols.find_name(key.as_str().ok_or(Unsure)?);
+    let entity = scene.world.entity(of);
+    let tag = name
+        .zip(entity)
+        .and_then(|(name, entity)| entity.tags.get(name));
+    tag.map(Cow::Borrowed).ok_or(Unsure)
+}
+
+fn is_in(uid: Uid, groups: &Value, scene: &Scene<'_>) -> Result<bool, Unsure> {
+    if let Some(group) = groups.as_entity() {
+        return Ok(scene.world.is_in(uid, group));
+    }
+    let mut found = false;
+    for group in set(groups)?.iter() {
+        let group = group.as_entity().ok_or(Unsure)?;
+        found = found || scene.world.is_in(uid, group);
+    }
+    Ok(found)
+}
