@@ -15,9 +15,12 @@ use std::time::Duration;
 
 use floors::Floor;
 use load::Question;
-use measure::{Plan, Target};
+use measure::{Cores, Plan, Target};
 use process::Server;
 
+#[path = "shared/ask.rs"]
+#[expect(dead_code, reason = "a floor answers all alike")]
+mod ask;
 #[path = "shared/figures.rs"]
 mod figures;
 #[path = "shared/floors.rs"]
@@ -29,7 +32,6 @@ mod measure;
 #[path = "shared/process.rs"]
 mod process;
 #[path = "shared/shipped.rs"]
-#[expect(dead_code, reason = "a floor answers all alike")]
 mod shipped;
 
 const ROUNDS: usize = 5;
@@ -44,28 +46,39 @@ fn main() {
         .collect();
     let servers = Floor::ALL.map(|floor| Server::floor(floor, folder.path()));
     println!("{}\n", figures::machine());
-    println!("| server | connections | CPU for one request | p50 | p99 | requests a second |");
-    println!("|---|---|---|---|---|---|");
-    for connections in [1, 16] {
+    println!(
+        "| server | cores | connections | CPU for one request | p50 | p99 | requests a second |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for (cores, connections, over) in [
+        (Cores::One, 16, "TCP"),
+        (Cores::One, 16, "unix"),
+        (Cores::One, 1, "TCP"),
+        (Cores::One, 1, "unix"),
+        (Cores::All, 16, "TCP"),
+        (Cores::All, 1, "TCP"),
+    ] {
         let plan = Plan {
             rounds: ROUNDS,
             connections,
+            cores,
             window: WINDOW,
         };
-        for over in ["TCP", "unix"] {
-            let targets = servers.each_ref().map(|server| Target {
-                server,
-                address: if over == "TCP" {
-                    &server.tcp
-                } else {
-                    &server.unix
-                },
-                questions: &questions,
-            });
-            for (floor, measured) in Floor::ALL.iter().zip(plan.run(&targets)) {
-                let name = floor.name();
-                println!("| {name}, {over} | {connections} | {} |", measured.cells());
-            }
+        let targets = servers.each_ref().map(|server| Target {
+            server,
+            address: match over {
+                "TCP" => &server.tcp,
+                _ => &server.unix,
+            },
+            questions: &questions,
+        });
+        for (floor, measured) in Floor::ALL.iter().zip(plan.run(&targets)) {
+            let name = floor.name();
+            let cells = measured.cells();
+            println!(
+                "| {name}, {over} | {} | {connections} | {cells} |",
+                cores.name()
+            );
         }
     }
     println!();

@@ -2,12 +2,11 @@
 
 use crate::{
     Bench,
-    figures::Spread,
     floors::{ANSWER, Floor},
     load::Question,
-    measure::{Measured, Plan, Target},
+    measure::{Cores, Measured, Plan, Target},
     process::Server,
-    report::Report,
+    report::{Report, ratio},
     shipped,
 };
 
@@ -25,51 +24,66 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let folder = bench.folder();
     let floors = Floor::ALL.map(|floor| Server::floor(floor, folder.path()));
     let products = bench.start_all(&folder, &[], &decided);
-    println!("| server | connections | CPU for one request | p50 | p99 | requests a second |");
-    println!("|---|---|---|---|---|---|");
-    for connections in [16, 1] {
-        let plan = Plan {
-            connections,
-            ..bench.plan()
-        };
-        let of_floors = floors.iter().map(|server| Target {
-            server,
-            address: &server.tcp,
-            questions: &fixed,
-        });
-        let of_products = products.iter().map(|(_, started)| Target {
-            server: &started.server,
-            address: &started.server.tcp,
-            questions: &decided,
-        });
-        let targets: Vec<_> = of_floors.chain(of_products).collect();
-        let measured = plan.run(&targets);
-        let names = Floor::ALL.map(Floor::name).into_iter();
-        let names = names.chain(products.iter().map(|(product, _)| product.name.as_str()));
-        for (name, measured) in names.zip(&measured) {
-            println!("| {name} | {connections} | {} |", measured.cells());
-        }
-        let [_, floor, of_products @ ..] = &measured[..] else {
-            continue;
-        };
-        for ((product, _), measured) in products.iter().zip(of_products) {
-            let ratio = |part: fn(&Measured) -> &[f64]| ratio(part(measured), part(floor));
-            let name = &product.name;
-            if connections == 16 {
-                let cpu = ratio(|it| &it.cpu);
-                let what = "CPU for one decision / floor, parse; 16 connections";
-                report.at_most(what, name, cpu, CPU, "");
-                continue;
+    let of_floors = floors.iter().map(|server| Target {
+        server,
+        address: &server.tcp,
+        questions: &fixed,
+    });
+    let of_products = products.iter().map(|(_, started)| Target {
+        server: &started.server,
+        address: &started.server.tcp,
+        questions: &decided,
+    });
+    let targets: Vec<_> = of_floors.chain(of_products).collect();
+    let names: Vec<&str> = Floor::ALL
+        .iter()
+        .map(|it| it.name())
+        .chain(products.iter().map(|(product, _)| product.name.as_str()))
+        .collect();
+    println!(
+        "| server | cores | connections | CPU for one request | p50 | p99 | requests a second |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for cores in [Cores::One, Cores::All] {
+        for connections in [16, 1] {
+            let plan = Plan {
+                cores,
+                connections,
+                ..bench.plan()
+            };
+            let measured = plan.run(&targets);
+            for (name, measured) in names.iter().zip(&measured) {
+                let cells = measured.cells();
+                println!("| {name} | {} | {connections} | {cells} |", cores.name());
             }
-            let (p50, p99) = (ratio(|it| &it.p50), ratio(|it| &it.p99));
-            let what = |of| format!("{of} / floor, parse; one connection");
-            report.at_most(&what("p50"), name, p50, P50, "");
-            report.at_most(&what("p99"), name, p99, P99, "");
+            let [_, floor, of_products @ ..] = &measured[..] else {
+                continue;
+            };
+            for (name, measured) in names.iter().skip(Floor::ALL.len()).zip(of_products) {
+                rows(report, name, &plan, measured, floor);
+            }
         }
     }
 }
 
-/// Of what was measured in the same round.
-pub(crate) fn ratio(values: &[f64], to: &[f64]) -> Spread {
-    Spread::of(values.iter().zip(to).map(|(value, to)| value / to))
+fn rows(report: &mut Report, product: &str, plan: &Plan, measured: &Measured, floor: &Measured) {
+    let cores = match plan.cores {
+        Cores::All => "all cores",
+        Cores::One => "one core",
+    };
+    if plan.connections > 1 {
+        let what = format!(
+            "CPU for one decision / floor, parse; {} connections, {cores}",
+            plan.connections
+        );
+        report.at_most(&what, product, ratio(&measured.cpu, &floor.cpu), CPU, "");
+        return;
+    }
+    let what = |of| format!("{of} / floor, parse; one connection, {cores}");
+    let (p50, p99) = (
+        ratio(&measured.p50, &floor.p50),
+        ratio(&measured.p99, &floor.p99),
+    );
+    report.at_most(&what("p50"), product, p50, P50, "");
+    report.at_most(&what("p99"), product, p99, P99, "");
 }

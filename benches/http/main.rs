@@ -17,17 +17,22 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
 
+use ask::Ask;
 use load::Question;
-use measure::Plan;
+use measure::{Cores, Plan};
 use palisade::{Product, Started};
 use report::Report;
-use shipped::Ask;
 
+#[path = "../shared/ask.rs"]
+mod ask;
+mod batch;
 #[path = "../shared/figures.rs"]
 mod figures;
 mod floor;
 #[path = "../shared/floors.rs"]
 mod floors;
+mod growth;
+mod inline;
 #[path = "../shared/load.rs"]
 mod load;
 #[path = "../shared/measure.rs"]
@@ -36,6 +41,8 @@ mod palisade;
 #[path = "../shared/process.rs"]
 mod process;
 mod report;
+#[path = "../shared/sets.rs"]
+mod sets;
 #[path = "../shared/shipped.rs"]
 mod shipped;
 mod start;
@@ -62,9 +69,20 @@ struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
+    /// Against the floors.
     Floor,
-    Start,
+    /// As policies grow.
+    Policies,
+    /// As stored entities grow.
+    Entities,
+    /// With entities in the question.
+    Inline,
+    /// A hundred questions in one request.
+    Batch,
+    /// Over a unix socket.
     Unix,
+    /// Until the first answer.
+    Start,
 }
 
 /// What every section needs.
@@ -96,7 +114,11 @@ fn main() {
 impl Section {
     fn run(self, bench: &Bench, report: &mut Report) {
         match self {
+            Self::Batch => batch::run(bench, report),
+            Self::Entities => growth::entities(bench, report),
             Self::Floor => floor::run(bench, report),
+            Self::Inline => inline::run(bench, report),
+            Self::Policies => growth::policies(bench, report),
             Self::Start => start::run(bench, report),
             Self::Unix => unix::run(bench, report),
         }
@@ -108,7 +130,8 @@ impl Bench {
         Plan {
             rounds: self.rounds,
             connections: 16,
-            window: Duration::from_millis(800),
+            cores: Cores::One,
+            window: Duration::from_millis(600),
         }
     }
 
@@ -127,7 +150,7 @@ impl Bench {
         &self,
         product: &Product,
         folder: &TempDir,
-        arguments: &[&str],
+        arguments: &[String],
         first: &Question,
     ) -> Result<Started, String> {
         let socket = folder.path().join(&product.name);
@@ -138,7 +161,7 @@ impl Bench {
     fn start_all(
         &self,
         folder: &TempDir,
-        arguments: &[&str],
+        arguments: &[String],
         questions: &[Question],
     ) -> Vec<(&Product, Started)> {
         let started = self.products.iter().map(|product| {

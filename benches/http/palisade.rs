@@ -45,7 +45,7 @@ impl Product {
     pub(crate) fn start(
         &self,
         socket: &Path,
-        arguments: &[&str],
+        arguments: &[String],
         first: &Question,
         patience: Duration,
     ) -> Result<Started, String> {

@@ -39,6 +39,11 @@ impl Report {
         );
     }
 
+    /// What could not be measured is missed.
+    pub(crate) fn missed(&mut self, what: &str, product: &str, why: &str, goal: &str) {
+        self.row(what, product, why, goal, false);
+    }
+
     fn row(&mut self, what: &str, product: &str, measured: &str, goal: &str, met: bool) {
         let met = if met { "met" } else { "**missed**" };
         self.rows.push(format!(
@@ -53,4 +58,9 @@ impl Report {
             println!("{row}");
         }
     }
+}
+
+/// Of what was measured in the same round.
+pub(crate) fn ratio(values: &[f64], to: &[f64]) -> Spread {
+    Spread::of(values.iter().zip(to).map(|(value, to)| value / to))
 }

@@ -2,12 +2,11 @@
 
 use crate::{
     Bench,
-    figures::Spread,
     floors::{ANSWER, Floor},
     load::{Address, Question},
     measure::Target,
     process::Server,
-    report::Report,
+    report::{Report, ratio},
     shipped,
 };
 
@@ -48,8 +47,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) {
         saved.push(of_round.map(|(tcp, unix)| tcp - unix).collect::<Vec<f64>>());
     }
     for ((name, ..), of_product) in servers.iter().zip(&saved).skip(1) {
-        let ratio = of_product.iter().zip(&saved[0]);
-        let ratio = Spread::of(ratio.map(|(product, floor)| product / floor));
+        let ratio = ratio(of_product, &saved[0]);
         let what = "CPU that a unix socket saves / what it saves the floor; 16 connections";
         report.at_least(what, name, ratio, SAVED);
     }

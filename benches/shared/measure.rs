@@ -5,6 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::{
+    process::Pid,
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
+
 use crate::{
     figures::{Spread, quantile},
     load::{Address, Callers, Question},
@@ -22,11 +27,22 @@ pub(crate) struct Target<'a> {
     pub(crate) questions: &'a [Question],
 }
 
+/// Which cores callers and servers may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// Whichever they like. Whether both sides of a connection meet on a core is chance, and waking
+    /// an idle core takes as long as a whole question.
+    All,
+    /// All share one: nothing is left to chance, and what is measured is work alone.
+    One,
+}
+
 /// How it is asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) connections: usize,
+    pub(crate) cores: Cores,
     pub(crate) window: Duration,
 }
 
@@ -55,15 +71,43 @@ impl Measured {
     }
 }
 
+impl Cores {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::One => "one",
+        }
+    }
+
+    /// To this process and all servers; `all` are those there are.
+    fn give(self, targets: &[Target<'_>], all: &CpuSet) {
+        let mut cores = *all;
+        if self == Self::One {
+            // The first often has the interrupts.
+            let last = (0..CpuSet::MAX_CPU).rfind(|it| all.is_set(*it)).unwrap();
+            cores = CpuSet::new();
+            cores.set(last);
+        }
+        sched_setaffinity(None, &cores).unwrap();
+        for thread in targets.iter().flat_map(|target| target.server.threads()) {
+            // It may have ended since it was listed.
+            let _ = sched_setaffinity(Pid::from_raw(thread), &cores);
+        }
+    }
+}
+
 impl Plan {
     /// Asks each target in each round.
     pub(crate) fn run(&self, targets: &[Target<'_>]) -> Vec<Measured> {
         let mut all = vec![Measured::default(); targets.len()];
+        let before = sched_getaffinity(None).unwrap();
+        self.cores.give(targets, &before);
         for _ in 0..self.rounds {
             for (target, measured) in targets.iter().zip(&mut all) {
                 self.once(target, measured);
             }
         }
+        Cores::All.give(targets, &before);
         all
     }
 

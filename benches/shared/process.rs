@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -23,7 +24,7 @@ pub(crate) struct Server {
 /// How long a process was on a CPU so far.
 pub(crate) struct Cpu {
     /// Nanoseconds of the threads that live.
-    threads: BTreeMap<String, u64>,
+    threads: BTreeMap<i32, u64>,
     /// Of all threads there were, in whole ticks.
     ticks: u32,
 }
@@ -47,14 +48,14 @@ impl Server {
     pub(crate) fn cpu(&self) -> Cpu {
         let proc = self.proc();
         let mut threads = BTreeMap::new();
-        for thread in fs::read_dir(proc.join("task")).unwrap().flatten() {
+        for thread in self.threads() {
+            let path = proc.join(format!("task/{thread}/schedstat"));
             // It may have ended since it was listed.
-            let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else {
+            let Ok(text) = fs::read_to_string(path) else {
                 continue;
             };
             let ran = text.split_whitespace().next().unwrap();
-            let id = thread.file_name().to_string_lossy().into_owned();
-            threads.insert(id, ran.parse().unwrap());
+            threads.insert(thread, ran.parse().unwrap());
         }
         let stat = fs::read_to_string(proc.join("stat")).unwrap();
         // The name of the program, in parentheses, may have spaces; the third field follows it.
@@ -73,6 +74,13 @@ impl Server {
         let size = lines.find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let kib = size.trim().strip_suffix(" kB").unwrap();
         kib.parse::<u64>().unwrap() << 10
+    }
+
+    /// The ids of its threads.
+    pub(crate) fn threads(&self) -> Vec<i32> {
+        let threads = fs::read_dir(self.proc().join("task")).unwrap().flatten();
+        let id = |name: OsString| name.to_str().unwrap().parse().unwrap();
+        threads.map(|thread| id(thread.file_name())).collect()
     }
 
     fn proc(&self) -> PathBuf {
