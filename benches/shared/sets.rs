@@ -300,19 +300,19 @@ impl World {
 
 // Ids are of one length in sets of all sizes, so that questions are.
 
-fn team(number: usize) -> String {
+pub(crate) fn team(number: usize) -> String {
     format!("acme/team-{number:07}")
 }
 
-fn user(number: usize) -> String {
+pub(crate) fn user(number: usize) -> String {
     format!("acme/user-{number:07}")
 }
 
-fn project(number: usize) -> String {
+pub(crate) fn project(number: usize) -> String {
     format!("acme/{number:07}")
 }
 
-fn task(number: usize) -> String {
+pub(crate) fn task(number: usize) -> String {
     format!("acme/tasks/{number:07}")
 }
 
