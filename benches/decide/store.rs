@@ -39,23 +39,29 @@ pub(crate) fn run(rounds: usize) {
             nanos.push(store.line()[0]);
         }
     }
+    let first_bytes = loaded[0][1];
     println!(
         "| stored entities | ns for one decision | to the first | memory for one | compiled in |"
     );
     println!("|---|---|---|---|---|");
-    for ((count, nanos_of_one), loaded) in ENTITIES.iter().zip(&nanos).zip(loaded) {
+    for (number, (nanos_of_one, loaded)) in nanos.iter().zip(&loaded).enumerate() {
+        let ratios = nanos_of_one.iter().zip(&nanos[0]);
+        let ratio = Spread::of(ratios.map(|(it, first)| it / first));
+        let nanos = Spread::of(nanos_of_one.iter().copied());
         let [seconds, bytes] = loaded[..] else {
             continue;
         };
-        let ratios = nanos_of_one
-            .iter()
-            .zip(&nanos[0])
-            .map(|(it, first)| it / first);
+        // What there is without them is in the first.
+        let more = (ENTITIES[number] - ENTITIES[0]) as f64;
+        let each = (bytes - first_bytes) / more;
+        let each = if number == 0 {
+            "".to_owned()
+        } else {
+            format!("{each:.0} bytes")
+        };
         println!(
-            "| {count} | {:.0} | {} | {:.0} bytes | {seconds:.2} s |",
-            Spread::of(nanos_of_one.iter().copied()),
-            Spread::of(ratios),
-            bytes / *count as f64,
+            "| {} | {nanos:.0} | {ratio} | {each} | {seconds:.2} s |",
+            ENTITIES[number]
         );
     }
 }

@@ -15,18 +15,7 @@ const PART: f64 = 0.25;
 
 pub(crate) fn run(bench: &Bench, report: &mut Report) {
     let asks = shipped::questions();
-    let some: Vec<_> = asks.iter().cycle().take(ITEMS).collect();
-    let bodies: Vec<&str> = some.iter().map(|ask| ask.body.as_str()).collect();
-    let answers: Vec<String> = some
-        .iter()
-        .map(|ask| format!(r#"{{"decision":{}}}"#, ask.allowed))
-        .collect();
-    let list = |items: &str| format!(r#"{{"evaluations":[{items}]}}"#);
-    let batch = [Question::post(
-        "/access/v1/evaluations",
-        &list(&bodies.join(",")),
-        list(&answers.join(",")).as_bytes(),
-    )];
+    let batch = [Question::evaluations(asks.iter().cycle().take(ITEMS))];
     let single = bench.shipped();
     let folder = bench.folder();
     let products = bench.start_all(&folder, &[], &single);

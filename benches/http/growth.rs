@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::{
-    Bench, evaluation,
+    Bench,
     figures::Spread,
     load::Question,
     measure::{Measured, Target},
@@ -64,7 +64,10 @@ impl Folder {
 }
 
 pub(crate) fn policies(bench: &Bench, report: &mut Report) {
-    let questions: Vec<Question> = sets::to_policies().iter().map(evaluation).collect();
+    let questions: Vec<Question> = sets::to_policies()
+        .iter()
+        .map(Question::evaluation)
+        .collect();
     let grown = Extra::ALL
         .into_iter()
         .flat_map(|extra| POLICIES.map(|count| (extra, count)));
@@ -100,7 +103,9 @@ pub(crate) fn policies(bench: &Bench, report: &mut Report) {
 pub(crate) fn entities(bench: &Bench, report: &mut Report) {
     let questions = ENTITIES.map(|count| {
         let asks = sets::to_entities(count);
-        asks.iter().map(evaluation).collect::<Vec<Question>>()
+        asks.iter()
+            .map(Question::evaluation)
+            .collect::<Vec<Question>>()
     });
     let mut serving = Vec::new();
     for (count, questions) in ENTITIES.iter().zip(&questions) {

@@ -1,7 +1,7 @@
 //! Ten entities that come with the question, against the same ten stored.
 
 use crate::{
-    Bench, evaluation,
+    Bench,
     growth::Folder,
     load::Question,
     measure::Target,
@@ -12,8 +12,11 @@ use crate::{
 const TIMES: f64 = 2.0;
 
 pub(crate) fn run(bench: &Bench, report: &mut Report) {
-    let questions = [sets::stored(), sets::inline()]
-        .map(|asks| asks.iter().map(evaluation).collect::<Vec<Question>>());
+    let questions = [sets::stored(), sets::inline()].map(|asks| {
+        asks.iter()
+            .map(Question::evaluation)
+            .collect::<Vec<Question>>()
+    });
     let bytes = questions.each_ref().map(|it| it[0].request.len());
     println!(
         "| entities | requests of | of | CPU for one request | p50 | p99 | requests a second |"

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use tempfile::TempDir;
 
-use ask::Ask;
 use load::Question;
 use measure::{Cores, Plan};
 use palisade::{Product, Started};
@@ -142,7 +141,7 @@ impl Bench {
     /// The questions to the shipped edition, with Palisade's answers.
     fn shipped(&self) -> Vec<Question> {
         let asks = shipped::questions();
-        asks.iter().map(evaluation).collect()
+        asks.iter().map(Question::evaluation).collect()
     }
 
     /// Starts one product with these arguments, and asks it this question.
@@ -171,13 +170,4 @@ impl Bench {
         });
         started.collect()
     }
-}
-
-fn evaluation(ask: &Ask) -> Question {
-    let answer: &[u8] = if ask.allowed {
-        br#"{"decision":true}"#
-    } else {
-        br#"{"decision":false}"#
-    };
-    Question::post("/access/v1/evaluation", &ask.body, answer)
 }

@@ -20,6 +20,8 @@ use rustix::{
     fd::OwnedFd,
 };
 
+use crate::ask::Ask;
+
 /// A batch of a hundred is answered with 2 kB.
 const LONGEST_ANSWER: usize = 64 << 10;
 
@@ -38,6 +40,30 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// With Palisade's answer.
+    pub(crate) fn evaluation(ask: &Ask) -> Self {
+        let answer = format!(r#"{{"decision":{}}}"#, ask.allowed);
+        Self::post("/access/v1/evaluation", &ask.body, answer.as_bytes())
+    }
+
+    /// All in one batch, with Palisade's answer.
+    pub(crate) fn evaluations<'a>(asks: impl Iterator<Item = &'a Ask>) -> Self {
+        let (bodies, answers): (Vec<&str>, Vec<String>) = asks
+            .map(|ask| {
+                (
+                    ask.body.as_str(),
+                    format!(r#"{{"decision":{}}}"#, ask.allowed),
+                )
+            })
+            .unzip();
+        let list = |items: &str| format!(r#"{{"evaluations":[{items}]}}"#);
+        Self::post(
+            "/access/v1/evaluations",
+            &list(&bodies.join(",")),
+            list(&answers.join(",")).as_bytes(),
+        )
+    }
+
     /// A `POST` of JSON, as a plain client sends it.
     pub(crate) fn post(path: &str, body: &str, answer: &[u8]) -> Self {
         let request = format!(
