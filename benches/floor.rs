@@ -34,7 +34,7 @@ mod process;
 #[path = "shared/shipped.rs"]
 mod shipped;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 const WINDOW: Duration = Duration::from_millis(500);
 
 fn main() {

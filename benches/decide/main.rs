@@ -52,7 +52,7 @@ struct Options {
     /// Run these sections; all if none is named.
     sections: Vec<Section>,
     /// How often each case is measured.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// What cargo says to every bench.
     #[arg(long, hide = true)]

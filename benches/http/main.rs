@@ -59,7 +59,7 @@ struct Options {
     #[arg(long, value_name = "NAME=BINARY")]
     also: Vec<Product>,
     /// How often each target is measured.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// What cargo says to every bench.
     #[arg(long, hide = true)]
