@@ -32,8 +32,8 @@ const FILES: usize = 10;
 const POLICIES_PER_FILE: usize = 1_000;
 /// Ten policies for each, as a large application has.
 const ACTIONS: usize = 1_000;
-const ROUNDS: usize = 12;
-const WINDOW: Duration = Duration::from_secs(3);
+const ROUNDS: usize = 6;
+const WINDOW: Duration = Duration::from_secs(2);
 const CONNECTIONS: usize = 4;
 /// Queries a second in all.
 const RATES: [u32; 3] = [500, 2_000, 5_000];
