@@ -1,5 +1,6 @@
 //! Metrics, status and tracing set-up: what others see of the service. Never influences a decision.
 
+mod about;
 mod families;
 mod metrics;
 mod series;
@@ -7,6 +8,7 @@ mod status;
 mod throttle;
 mod tracing_setup;
 
+pub use about::About;
 pub use metrics::{InFlight, Metrics};
 pub use status::{
     Attempt, Change, Changes, Check, Health, InForce, Kept, KeptKind, Phase, Reading, ReloadResult,

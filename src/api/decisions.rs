@@ -2,13 +2,20 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::{Method, Request, StatusCode, body::Incoming};
+use hyper::{
+    Method, Request, StatusCode,
+    body::{Bytes, Incoming},
+};
+use tracing::Instrument;
 
-use crate::pdp::{Pdp, Session};
+use crate::{
+    pdp::{Pdp, Session},
+    telemetry::About,
+};
 
 use super::{
     AuthzenOptions, Credentials, Handler, Limits,
-    access::Access,
+    access::{Access, Peer},
     authzen::{self, Sought},
     body, cedar,
     deadline::Deadline,
@@ -75,16 +82,22 @@ impl Decisions {
         &self,
         endpoint: Option<Endpoint>,
         request: Request<Incoming>,
+        peer: &Peer,
+        about: &About,
     ) -> Result<Reply, Refusal> {
+        if exchange::is_for_the_whole_server(&request) {
+            return Ok(reply::whole_server());
+        }
         let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
         endpoint.allows(request.method())?;
+        let (rules, limits) = (self.rules, self.limits);
         match endpoint {
-            Endpoint::Metadata => self.metadata.answer(&request),
+            Endpoint::Metadata => about.say(|| self.metadata.answer(&request, peer)),
             Endpoint::OpenApi => Ok(reply::json_text(StatusCode::OK, OPENAPI)),
             Endpoint::BatchIsAuthorized => {
-                let limits = self.limits;
                 self.decide(
                     request,
+                    about,
                     &self.offload,
                     move |session, text, at_most, deadline| {
                         cedar::batch_is_authorized(session, text, &limits, at_most, deadline)
@@ -93,16 +106,15 @@ impl Decisions {
                 .await
             }
             Endpoint::Evaluation => {
-                let (rules, limits) = (self.rules, self.limits);
-                self.decide(request, &self.offload, move |session, text, _, _| {
-                    authzen::evaluation(session, text, rules, &limits).map(Some)
+                self.decide_one(request, about, move |session, text| {
+                    authzen::evaluation(session, text, rules, &limits)
                 })
                 .await
             }
             Endpoint::Evaluations => {
-                let (rules, limits) = (self.rules, self.limits);
                 self.decide(
                     request,
+                    about,
                     &self.offload,
                     move |session, text, at_most, deadline| {
                         authzen::evaluations(session, text, rules, &limits, at_most, deadline)
@@ -111,16 +123,15 @@ impl Decisions {
                 .await
             }
             Endpoint::IsAuthorized => {
-                let limits = self.limits;
-                self.decide(request, &self.offload, move |session, text, _, _| {
-                    cedar::is_authorized(session, text, &limits).map(Some)
+                self.decide_one(request, about, move |session, text| {
+                    cedar::is_authorized(session, text, &limits)
                 })
                 .await
             }
             Endpoint::Search(sought) => {
-                let (rules, limits) = (self.rules, self.limits);
                 self.decide(
                     request,
+                    about,
                     &self.searches,
                     move |session, text, at_most, deadline| {
                         authzen::search(session, text, sought, rules, &limits, at_most, deadline)
@@ -131,54 +142,112 @@ impl Decisions {
         }
     }
 
-    /// Reads the body and runs the job: here if it is short, on a thread for long work if not.
+    /// Reads the body and runs a job that decides one query, whatever the body says: here if the
+    /// body is short, on a thread for long work if not.
+    async fn decide_one<F>(
+        &self,
+        request: Request<Incoming>,
+        about: &About,
+        job: F,
+    ) -> Result<Reply, Refusal>
+    where
+        F: Fn(&Session<'_>, &[u8]) -> Result<Reply, Refusal> + Send + 'static,
+    {
+        let text = self.body(request).await?;
+        if offload::inline_queries(text.len()) > 0 {
+            let in_force = self.pdp.reader.borrow();
+            let snapshot = in_force.snapshot().ok_or_else(Refusal::no_snapshot)?;
+            let reply = job(&self.pdp.session(snapshot, about), &text)?;
+            return Ok(reply::of_revision(reply, snapshot.revision()));
+        }
+        let deadline = Deadline::after(self.limits.budget);
+        let job = move |session: &Session<'_>, _: &Deadline| job(session, &text);
+        self.elsewhere(about, &self.offload, deadline, job).await
+    }
+
+    /// Reads the body and runs a job that may decide many queries: here if few are asked, on a
+    /// thread for long work if not.
     ///
     /// The job is given how many queries it may decide, and answers `None` if there are more; and
     /// until when it may go on.
     async fn decide<F>(
         &self,
         request: Request<Incoming>,
+        about: &About,
         offload: &Offload,
         job: F,
     ) -> Result<Reply, Refusal>
     where
-        F: Fn(&Session, &[u8], usize, &Deadline) -> Result<Option<Reply>, Refusal> + Send + 'static,
+        F: Fn(&Session<'_>, &[u8], usize, &Deadline) -> Result<Option<Reply>, Refusal>
+            + Send
+            + 'static,
     {
-        let text = body::read(request, &self.limits).await?;
-        self.pdp.metrics.body(text.len());
-        let session = self.pdp.session().ok_or_else(Refusal::no_snapshot)?;
+        let text = self.body(request).await?;
         let deadline = Deadline::after(self.limits.budget);
-        let run = move |session: &Session, text: &[u8], at_most, deadline: &Deadline| {
-            let reply = job(session, text, at_most, deadline)?;
-            Ok(reply.map(|reply| reply::of_revision(reply, session.revision())))
-        };
-        let inline = offload::inline_queries(text.len());
-        if inline > 0
-            && let Some(reply) = run(&session, &text, inline, &deadline)?
-        {
-            return Ok(reply);
+        let at_most = offload::inline_queries(text.len());
+        if at_most > 0 {
+            let in_force = self.pdp.reader.borrow();
+            let snapshot = in_force.snapshot().ok_or_else(Refusal::no_snapshot)?;
+            let session = self.pdp.session(snapshot, about);
+            if let Some(reply) = job(&session, &text, at_most, &deadline)? {
+                return Ok(reply::of_revision(reply, snapshot.revision()));
+            }
         }
         // The few bodies that are short but ask much are parsed twice; a parsed body borrows
         // from its text and cannot move to another thread.
-        let job = move |deadline: &Deadline| {
-            run(&session, &text, usize::MAX, deadline)?.ok_or_else(Refusal::internal)
+        let job = move |session: &Session<'_>, deadline: &Deadline| {
+            job(session, &text, usize::MAX, deadline)?.ok_or_else(Refusal::internal)
         };
-        offload.run(deadline, job).await
+        self.elsewhere(about, offload, deadline, job).await
+    }
+
+    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Refusal> {
+        let text = body::read(request, &self.limits).await?;
+        self.pdp.metrics.body(text.len());
+        Ok(text)
+    }
+
+    /// Runs a job on a thread for long work.
+    async fn elsewhere<F>(
+        &self,
+        about: &About,
+        offload: &Offload,
+        deadline: Deadline,
+        job: F,
+    ) -> Result<Reply, Refusal>
+    where
+        F: FnOnce(&Session<'_>, &Deadline) -> Result<Reply, Refusal> + Send + 'static,
+    {
+        let pdp = self.pdp.clone();
+        let snapshot = pdp.reader.current().ok_or_else(Refusal::no_snapshot)?;
+        let span = about.span().clone();
+        let about = about.clone();
+        let job = move |deadline: &Deadline| {
+            let reply = job(&pdp.session(&snapshot, &about), deadline)?;
+            Ok(reply::of_revision(reply, snapshot.revision()))
+        };
+        offload.run(deadline, job).instrument(span).await
     }
 }
 
 impl Handler for Decisions {
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Reply {
+    async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Reply {
         let started = Instant::now();
         let metrics = &self.pdp.metrics;
         let _in_flight = metrics.in_flight();
         let endpoint = self.route(request.uri().path());
         let label = endpoint.map_or(OTHER, Endpoint::label);
+        let mut about = exchange::about(&request, peer, label);
         let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let reply = exchange::run(request, label, metrics, access, |request| {
-            self.answer(endpoint, request)
-        })
-        .await;
+        let answered = match exchange::admit(&mut request, peer, access, &mut about) {
+            Ok(()) => {
+                let span = about.entered();
+                let answering = self.answer(endpoint, request, peer, &about);
+                exchange::caught(answering, &about).instrument(span).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        let reply = exchange::reply(answered, about, metrics);
         metrics.answered(label, reply.status().as_u16(), started.elapsed());
         reply
     }

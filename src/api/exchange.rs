@@ -1,4 +1,4 @@
-//! What holds for every request and answer: `Host`, target and framing, request ids, trace ids, panics.
+//! What holds for every request and answer: `Host`, target and framing, ids, panics.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,64 +9,71 @@ use std::{
 use hyper::{
     Method, Request, Version,
     body::Incoming,
-    header::{HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
+    header::{HOST, HeaderMap, HeaderName, TRANSFER_ENCODING},
     http::uri::Authority,
 };
-use tracing::{Instrument, Span, error, info_span};
+use tracing::error;
 
-use crate::telemetry::Metrics;
+use crate::telemetry::{About, Metrics};
 
 use super::{
-    access::Access,
-    reply::{self, Refusal, Reply},
+    access::{Access, Peer},
+    reply::{Refusal, Reply},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Answers one request by `answer`, if its caller has `access` or `open` says that none is
-/// needed, and sees to the rest.
-pub(super) async fn run<F, Answering>(
-    mut request: Request<Incoming>,
-    endpoint: &'static str,
-    metrics: &Metrics,
+/// What lines about the request say of it.
+pub(super) fn about(request: &Request<Incoming>, peer: &Peer, endpoint: &'static str) -> About {
+    let mut about = About::endpoint(endpoint);
+    about.request_id = request.headers().get(X_REQUEST_ID).cloned();
+    about.traceparent = request.headers().get(TRACEPARENT).cloned();
+    about.certificate.clone_from(&peer.certificate);
+    about.uid = peer.uid;
+    about
+}
+
+/// Whether to answer the request: its caller has `access`, or `open` says that none is needed, and
+/// it can be read in one way only. Comes before its body is read and before any path is told from
+/// another.
+pub(super) fn admit(
+    request: &mut Request<Incoming>,
+    peer: &Peer,
     (access, open): (&Access, bool),
-    answer: F,
-) -> Reply
+    about: &mut About,
+) -> Result<(), Refusal> {
+    access.connection(peer, about)?;
+    sound(request)?;
+    access.caller(request.headers_mut(), open, about)
+}
+
+/// What comes of answering, a panic included.
+pub(super) async fn caught<F>(answering: F, about: &About) -> Result<Reply, Refusal>
 where
-    F: FnOnce(Request<Incoming>) -> Answering,
-    Answering: Future<Output = Result<Reply, Refusal>>,
+    F: Future<Output = Result<Reply, Refusal>>,
 {
-    let id = request.headers().get(X_REQUEST_ID).cloned();
-    let span = span(request.headers(), endpoint, id.as_ref());
-    // Before the body is read and before any path is told from another.
-    let admitted = access
-        .connection(&request, &span)
-        .and_then(|()| sound(&request))
-        .and_then(|()| access.caller(request.headers_mut(), open, &span));
-    let answered = match admitted {
-        Ok(()) if is_for_the_whole_server(&request) => Ok(reply::whole_server()),
-        Ok(()) => match caught(answer(request)).instrument(span).await {
-            Some(answered) => answered,
-            None => {
-                error!(endpoint, request_id = ?id, "a handler of `{endpoint}` panicked");
-                Err(Refusal::internal())
-            }
-        },
-        Err(refusal) => Err(refusal),
-    };
+    unwound(answering).await.unwrap_or_else(|| {
+        let (endpoint, request_id) = (about.endpoint, &about.request_id);
+        error!(endpoint, ?request_id, "a handler of `{endpoint}` panicked");
+        Err(Refusal::internal())
+    })
+}
+
+/// The reply to the request.
+pub(super) fn reply(answered: Result<Reply, Refusal>, about: About, metrics: &Metrics) -> Reply {
     let mut reply = answered.unwrap_or_else(|refusal| {
         metrics.refused(refusal.code.as_str());
         refusal.into_reply()
     });
-    if let Some(id) = id {
+    if let Some(id) = about.request_id {
         reply.headers_mut().insert(X_REQUEST_ID, id);
     }
     reply
 }
 
 /// `OPTIONS *`, which asks about no endpoint.
-fn is_for_the_whole_server(request: &Request<Incoming>) -> bool {
+pub(super) fn is_for_the_whole_server(request: &Request<Incoming>) -> bool {
     request.method() == Method::OPTIONS && request.uri().path() == "*"
 }
 
@@ -135,55 +142,11 @@ pub(super) fn only_post(method: &Method) -> Result<(), Refusal> {
     Err(Refusal::method("POST"))
 }
 
-/// The span that log lines about this request stand in, at the level that is on by default: a
-/// line that cannot be told from which request it comes is worth little.
-fn span(headers: &HeaderMap, endpoint: &'static str, id: Option<&HeaderValue>) -> Span {
-    let span = info_span!(
-        "request",
-        endpoint,
-        request_id = tracing::field::Empty,
-        caller = tracing::field::Empty,
-        certificate = tracing::field::Empty,
-        uid = tracing::field::Empty,
-        trace_id = tracing::field::Empty,
-        span_id = tracing::field::Empty,
-    );
-    if span.is_disabled() {
-        return span;
-    }
-    if let Some(id) = id {
-        span.record(
-            "request_id",
-            String::from_utf8_lossy(id.as_bytes()).as_ref(),
-        );
-    }
-    if let Some((trace_id, span_id)) = headers.get(TRACEPARENT).and_then(trace) {
-        span.record("trace_id", trace_id);
-        span.record("span_id", span_id);
-    }
-    span
-}
-
-/// Trace id and parent span id of a W3C `traceparent`; one that is malformed counts as absent.
-fn trace(value: &HeaderValue) -> Option<(&str, &str)> {
-    let hex = |part: &str, length: usize| {
-        part.len() == length
-            && part
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && part.bytes().any(|byte| byte != b'0')
-    };
-    let mut parts = value.to_str().ok()?.split('-');
-    let (version, trace_id, span_id) = (parts.next()?, parts.next()?, parts.next()?);
-    (version.len() == 2 && version != "ff" && hex(trace_id, 32) && hex(span_id, 16))
-        .then_some((trace_id, span_id))
-}
-
 /// The future's output, or `None` if it panicked.
 ///
 /// The future is not polled again after a panic, and what it shares with others (counters, the
 /// current snapshot) is swapped or added to in one step, so nothing half-done is seen.
-async fn caught<F: Future>(future: F) -> Option<F::Output> {
+async fn unwound<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -199,46 +162,9 @@ async fn caught<F: Future>(future: F) -> Option<F::Output> {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(input: &'static str, expected: Option<(&str, &str)>) {
-        assert_eq!(trace(&HeaderValue::from_static(input)), expected, "{input}");
-    }
-
-    #[test]
-    fn a_malformed_traceparent_counts_as_absent() {
-        let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let span_id = "00f067aa0ba902b7";
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            Some((trace_id, span_id)),
-        );
-        check(
-            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
-            Some((trace_id, span_id)),
-        );
-        check(
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            None,
-        );
-        check("00-4bf92f35", None);
-        check("", None);
-    }
-
     #[tokio::test]
     async fn a_panic_becomes_none() {
-        assert_eq!(caught(async { 1 }).await, Some(1));
-        assert_eq!(caught(async { panic!("on purpose") }).await, None::<()>);
+        assert_eq!(unwound(async { 1 }).await, Some(1));
+        assert_eq!(unwound(async { panic!("on purpose") }).await, None::<()>);
     }
 }

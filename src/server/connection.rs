@@ -84,11 +84,9 @@ impl<H: Handler> Connection<H> {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let asked = AtomicBool::new(false);
-        let service = service_fn(|mut request: Request<Incoming>| {
+        let service = service_fn(|request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            let handler = Arc::clone(&self.handler);
-            request.extensions_mut().insert(self.peer.clone());
-            async move { Ok::<_, Infallible>(handler.handle(request).await) }
+            async { Ok::<_, Infallible>(self.handler.handle(request, &self.peer).await) }
         });
         let connection = self.server.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);

@@ -6,7 +6,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use prometheus::{Gauge, Histogram, Registry, TextEncoder, process_collector::ProcessCollector};
+use prometheus::{
+    Gauge, Histogram, IntGauge, Registry, TextEncoder, process_collector::ProcessCollector,
+};
 
 use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
@@ -170,9 +172,9 @@ impl Metrics {
     }
 
     /// A request begins; the value returned counts it as in flight until it is dropped.
-    pub fn in_flight(self: &Arc<Self>) -> InFlight {
+    pub fn in_flight(&self) -> InFlight<'_> {
         self.families.in_flight.inc();
-        InFlight(Arc::clone(self))
+        InFlight(&self.families.in_flight)
     }
 
     /// A request was answered.
@@ -277,11 +279,11 @@ fn set_time(gauge: &Gauge, at: SystemTime) {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub struct InFlight(Arc<Metrics>);
+pub struct InFlight<'a>(&'a IntGauge);
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.families.in_flight.dec();
+        self.0.dec();
     }
 }
 
