@@ -9,6 +9,8 @@ mod descriptors;
 mod keep;
 mod linger;
 mod listen;
+mod patience;
+mod seldom;
 mod timed;
 mod tls;
 
