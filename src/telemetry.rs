@@ -9,7 +9,7 @@ mod throttle;
 mod tracing_setup;
 
 pub use about::About;
-pub use metrics::{InFlight, Metrics};
+pub use metrics::{InFlight, Metrics, Replies};
 pub use status::{
     Attempt, Change, Changes, Check, Health, InForce, Kept, KeptKind, Phase, Reading, ReloadResult,
     Rollback, Status, Trigger, Turn,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tracing::{Level, enabled, warn};
 
 use crate::telemetry::{About, Throttle};
@@ -70,13 +70,7 @@ impl Access {
         open: bool,
         about: &mut About,
     ) -> Result<(), Refusal> {
-        for (name, value) in headers.iter_mut() {
-            if name == AUTHORIZATION {
-                value.set_sensitive(true);
-            }
-        }
-        let presented: Vec<_> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
-        headers.remove(AUTHORIZATION);
+        let presented = take_secrets(headers);
         let Some(credentials) = self.credentials.as_ref().filter(|_| !open) else {
             return Ok(());
         };
@@ -107,6 +101,21 @@ impl Access {
             about.say(|| warn!(reason, suppressed, "refused a caller: {reason}"));
         }
     }
+}
+
+/// What the caller presents, taken out of its headers.
+fn take_secrets(headers: &mut HeaderMap) -> Vec<HeaderValue> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Vec::new();
+    }
+    for (name, value) in headers.iter_mut() {
+        if name == AUTHORIZATION {
+            value.set_sensitive(true);
+        }
+    }
+    let presented = headers.get_all(AUTHORIZATION).iter().cloned().collect();
+    headers.remove(AUTHORIZATION);
+    presented
 }
 
 /// Why what was presented is not enough.

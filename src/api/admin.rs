@@ -196,9 +196,9 @@ impl Handler for Admin {
     async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Reply {
         let endpoint = Endpoint::at(request.uri().path());
         let label = endpoint.map_or("other", Endpoint::label);
-        let mut about = exchange::about(&request, peer, label);
         let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let answered = match exchange::admit(&mut request, peer, access, &mut about) {
+        let (about, admitted) = exchange::admit(&mut request, peer, label, access);
+        let answered = match admitted {
             Ok(()) => {
                 let span = about.span().clone();
                 let answering = self.answer(endpoint, request, &about);

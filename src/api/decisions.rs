@@ -3,36 +3,43 @@
 use std::{sync::Arc, time::Instant};
 
 use hyper::{
-    Method, Request, StatusCode,
+    Request, StatusCode,
     body::{Bytes, Incoming},
 };
 use tracing::Instrument;
 
 use crate::{
     pdp::{Pdp, Session},
-    telemetry::About,
+    telemetry::{About, Replies},
 };
 
 use super::{
     AuthzenOptions, Credentials, Handler, Limits,
     access::{Access, Peer},
-    authzen::{self, Sought},
-    body, cedar,
+    authzen, body, cedar,
     deadline::Deadline,
     exchange,
     offload::{self, Offload},
     reply::{self, Code, Refusal, Reply},
 };
 
+mod endpoint;
+
+use endpoint::Endpoint;
+
 /// The `endpoint` label of paths that are none.
 const OTHER: &str = "other";
 
+/// The contract.
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// Answers callers' questions.
 #[derive(Debug)]
 pub struct Decisions {
     pdp: Pdp,
+    replies: [Replies; Endpoint::ALL.len()],
+    /// Those to requests for what is none of the endpoints.
+    others: Replies,
     rules: authzen::Rules,
     metadata: authzen::Metadata,
     /// The path of the public URL, under which the endpoints are found too.
@@ -48,10 +55,10 @@ impl Decisions {
     /// A handler that asks `pdp`.
     pub fn new(pdp: Pdp, options: &AuthzenOptions, limits: Limits) -> Self {
         let public_url = options.public_url.as_ref();
-        let known = Endpoint::ALL.map(|it| (it.label(), it.codes()));
-        let endpoints = [&known[..], &[(OTHER, &[204, 400, 401, 403, 404])]].concat();
-        pdp.metrics.serves(&endpoints, &Code::ALL.map(Code::as_str));
+        pdp.metrics.refuses(&Code::ALL.map(Code::as_str));
         Self {
+            replies: Endpoint::ALL.map(|it| pdp.metrics.serves(it.label(), it.codes())),
+            others: pdp.metrics.serves(OTHER, &[204, 400, 401, 403, 404]),
             pdp,
             rules: options.rules(),
             metadata: authzen::Metadata::new(public_url),
@@ -68,6 +75,13 @@ impl Decisions {
     pub fn demanding(mut self, credentials: Arc<Credentials>) -> Self {
         self.access.demand(credentials);
         self
+    }
+
+    fn replies(&self, endpoint: Option<Endpoint>) -> &Replies {
+        let label = endpoint.map(Endpoint::label);
+        let mut replies = self.replies.iter();
+        let known = replies.find(|it| Some(it.endpoint()) == label);
+        known.unwrap_or(&self.others)
     }
 
     fn route(&self, path: &str) -> Option<Endpoint> {
@@ -236,10 +250,11 @@ impl Handler for Decisions {
         let metrics = &self.pdp.metrics;
         let _in_flight = metrics.in_flight();
         let endpoint = self.route(request.uri().path());
-        let label = endpoint.map_or(OTHER, Endpoint::label);
-        let mut about = exchange::about(&request, peer, label);
+        let replies = self.replies(endpoint);
+        let label = replies.endpoint();
         let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let answered = match exchange::admit(&mut request, peer, access, &mut about) {
+        let (about, admitted) = exchange::admit(&mut request, peer, label, access);
+        let answered = match admitted {
             Ok(()) => {
                 let span = about.entered();
                 let answering = self.answer(endpoint, request, peer, &about);
@@ -248,130 +263,7 @@ impl Handler for Decisions {
             Err(refusal) => Err(refusal),
         };
         let reply = exchange::reply(answered, about, metrics);
-        metrics.answered(label, reply.status().as_u16(), started.elapsed());
+        metrics.answered(replies, reply.status().as_u16(), started.elapsed());
         reply
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Endpoint {
-    BatchIsAuthorized,
-    Evaluation,
-    Evaluations,
-    IsAuthorized,
-    Metadata,
-    OpenApi,
-    Search(Sought),
-}
-
-impl Endpoint {
-    const ALL: [Self; 9] = [
-        Self::BatchIsAuthorized,
-        Self::Evaluation,
-        Self::Evaluations,
-        Self::IsAuthorized,
-        Self::Metadata,
-        Self::OpenApi,
-        Self::Search(Sought::Action),
-        Self::Search(Sought::Resource),
-        Self::Search(Sought::Subject),
-    ];
-
-    /// The endpoint at a path below the tenant's; all but the metadata.
-    fn at(path: &str) -> Option<Self> {
-        match path {
-            "/access/v1/evaluation" => Some(Self::Evaluation),
-            "/access/v1/evaluations" => Some(Self::Evaluations),
-            "/access/v1/search/action" => Some(Self::Search(Sought::Action)),
-            "/access/v1/search/resource" => Some(Self::Search(Sought::Resource)),
-            "/access/v1/search/subject" => Some(Self::Search(Sought::Subject)),
-            "/openapi.json" => Some(Self::OpenApi),
-            "/v1/batch_is_authorized" => Some(Self::BatchIsAuthorized),
-            "/v1/is_authorized" => Some(Self::IsAuthorized),
-            _ => None,
-        }
-    }
-
-    /// The `endpoint` label.
-    fn label(self) -> &'static str {
-        match self {
-            Self::BatchIsAuthorized => "batch_is_authorized",
-            Self::Evaluation => "evaluation",
-            Self::Evaluations => "evaluations",
-            Self::IsAuthorized => "is_authorized",
-            Self::Metadata => "metadata",
-            Self::OpenApi => "openapi",
-            Self::Search(Sought::Action) => "search_action",
-            Self::Search(Sought::Resource) => "search_resource",
-            Self::Search(Sought::Subject) => "search_subject",
-        }
-    }
-
-    /// The codes it answers with.
-    fn codes(self) -> &'static [u16] {
-        match self {
-            Self::BatchIsAuthorized
-            | Self::Evaluation
-            | Self::Evaluations
-            | Self::IsAuthorized
-            | Self::Search(_) => &[200, 400, 401, 403, 405, 408, 413, 500, 503],
-            Self::Metadata | Self::OpenApi => &[200, 400, 403, 405, 500],
-        }
-    }
-
-    /// Whether it is answered to callers without credentials: what tells how to ask comes first.
-    fn is_open(self) -> bool {
-        match self {
-            Self::BatchIsAuthorized
-            | Self::Evaluation
-            | Self::Evaluations
-            | Self::IsAuthorized
-            | Self::Search(_) => false,
-            Self::Metadata | Self::OpenApi => true,
-        }
-    }
-
-    fn allows(self, method: &Method) -> Result<(), Refusal> {
-        match self {
-            Self::BatchIsAuthorized
-            | Self::Evaluation
-            | Self::Evaluations
-            | Self::IsAuthorized
-            | Self::Search(_) => exchange::only_post(method),
-            Self::Metadata | Self::OpenApi => exchange::only_get(method),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use serde_json::Value;
-
-    use super::*;
-
-    #[test]
-    fn the_contract_lists_every_endpoint_with_the_codes_it_answers_with() {
-        let contract: Value = serde_json::from_str(OPENAPI).unwrap();
-        let mut found = BTreeSet::new();
-        for (path, methods) in contract["paths"].as_object().unwrap() {
-            // Those of the admin listener name it.
-            if methods.get("servers").is_some() {
-                continue;
-            }
-            let (_, operation) = methods.as_object().unwrap().iter().next().unwrap();
-            let endpoint = match path.as_str() {
-                "/.well-known/authzen-configuration" => Endpoint::Metadata,
-                path => Endpoint::at(path).unwrap_or_else(|| panic!("{path} is none of ours")),
-            };
-            let listed = operation["responses"].as_object().unwrap().keys();
-            let listed = listed.map(|code| code.parse().unwrap());
-            // What is not there counts as another endpoint.
-            let listed: Vec<u16> = listed.filter(|code| *code != 404).collect();
-            assert_eq!(listed, endpoint.codes(), "{path}");
-            found.insert(endpoint.label());
-        }
-        assert_eq!(found, Endpoint::ALL.map(Endpoint::label).into());
     }
 }

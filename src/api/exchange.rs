@@ -9,7 +9,7 @@ use std::{
 use hyper::{
     Method, Request, Version,
     body::Incoming,
-    header::{HOST, HeaderMap, HeaderName, TRANSFER_ENCODING},
+    header::{HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
     http::uri::Authority,
 };
 use tracing::error;
@@ -24,28 +24,72 @@ use super::{
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What lines about the request say of it.
-pub(super) fn about(request: &Request<Incoming>, peer: &Peer, endpoint: &'static str) -> About {
-    let mut about = About::endpoint(endpoint);
-    about.request_id = request.headers().get(X_REQUEST_ID).cloned();
-    about.traceparent = request.headers().get(TRACEPARENT).cloned();
-    about.certificate.clone_from(&peer.certificate);
-    about.uid = peer.uid;
-    about
-}
-
-/// Whether to answer the request: its caller has `access`, or `open` says that none is needed, and
-/// it can be read in one way only. Comes before its body is read and before any path is told from
-/// another.
+/// Whether to answer the request, and what lines about it say of it: its caller has `access`, or
+/// `open` says that none is needed, and it can be read in one way only. Comes before its body is
+/// read and before any path is told from another.
 pub(super) fn admit(
     request: &mut Request<Incoming>,
     peer: &Peer,
+    endpoint: &'static str,
     (access, open): (&Access, bool),
-    about: &mut About,
-) -> Result<(), Refusal> {
-    access.connection(peer, about)?;
-    sound(request)?;
-    access.caller(request.headers_mut(), open, about)
+) -> (About, Result<(), Refusal>) {
+    let mut about = About::endpoint(endpoint);
+    about.certificate.clone_from(&peer.certificate);
+    about.uid = peer.uid;
+    let marks = Marks::of(request.headers());
+    about.request_id = marks.request_id.cloned();
+    about.traceparent = marks.traceparent.cloned();
+    let admitted = access
+        .connection(peer, &about)
+        .and_then(|()| sound(request, &marks))
+        .and_then(|()| access.caller(request.headers_mut(), open, &mut about));
+    (about, admitted)
+}
+
+/// The headers that count here. A look at each header of a usual request costs less than one
+/// look-up by name.
+#[derive(Default)]
+struct Marks<'r> {
+    host: Values<'r>,
+    transfer_coding: Values<'r>,
+    request_id: Option<&'r HeaderValue>,
+    traceparent: Option<&'r HeaderValue>,
+}
+
+/// The values of one header.
+#[derive(Clone, Copy, Default)]
+enum Values<'r> {
+    #[default]
+    None,
+    One(&'r HeaderValue),
+    Several,
+}
+
+impl<'r> Marks<'r> {
+    fn of(headers: &'r HeaderMap) -> Self {
+        let mut marks = Self::default();
+        for (name, value) in headers {
+            if name == HOST {
+                marks.host.add(value);
+            } else if name == TRANSFER_ENCODING {
+                marks.transfer_coding.add(value);
+            } else if name == X_REQUEST_ID {
+                marks.request_id.get_or_insert(value);
+            } else if name == TRACEPARENT {
+                marks.traceparent.get_or_insert(value);
+            }
+        }
+        marks
+    }
+}
+
+impl<'r> Values<'r> {
+    fn add(&mut self, value: &'r HeaderValue) {
+        *self = match self {
+            Self::None => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
 }
 
 /// What comes of answering, a panic included.
@@ -79,9 +123,9 @@ pub(super) fn is_for_the_whole_server(request: &Request<Incoming>) -> bool {
 
 /// Refuses what another reader of the same bytes may take for another request: for these, nothing
 /// more is read from the connection.
-fn sound(request: &Request<Incoming>) -> Result<(), Refusal> {
-    sound_host(request)?;
-    sound_framing(request.headers())?;
+fn sound(request: &Request<Incoming>, marks: &Marks<'_>) -> Result<(), Refusal> {
+    sound_host(request.version(), marks.host)?;
+    sound_framing(marks.transfer_coding)?;
     let uri = request.uri();
     // Hyper writes the authority form (`CONNECT host:80`) as an authority without a scheme.
     let is_authority = uri.authority().is_some() && uri.scheme().is_none();
@@ -96,33 +140,48 @@ fn sound(request: &Request<Incoming>) -> Result<(), Refusal> {
 
 /// HTTP/1.1 wants exactly one `Host`, as a host and maybe a port; HTTP/1.0 may go without. An
 /// empty one is what callers through a unix socket may send.
-fn sound_host(request: &Request<Incoming>) -> Result<(), Refusal> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if request.version() >= Version::HTTP_11 => {
+fn sound_host(version: Version, host: Values<'_>) -> Result<(), Refusal> {
+    match host {
+        Values::None if version >= Version::HTTP_11 => {
             Err(Refusal::host("the Host header is missing"))
         }
-        (None, _) => Ok(()),
-        (Some(_), Some(_)) => Err(Refusal::host("there is more than one Host header")),
-        (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
-        (Some(_), None) => Err(Refusal::host("the Host header names no host")),
+        Values::None => Ok(()),
+        Values::One(host) if is_host(host.as_bytes()) => Ok(()),
+        Values::One(_) => Err(Refusal::host("the Host header names no host")),
+        Values::Several => Err(Refusal::host("there is more than one Host header")),
     }
 }
 
 fn is_host(host: &[u8]) -> bool {
-    let is_user = host.contains(&b'@');
-    host.is_empty() || !is_user && Authority::try_from(host).is_ok()
+    host.is_empty() || is_plain_host(host) || {
+        let is_user = host.contains(&b'@');
+        !is_user && Authority::try_from(host).is_ok()
+    }
+}
+
+/// Whether it is a name or an IPv4 address with or without a port, which most are: all of these
+/// are authorities, and to be read as one a host is copied.
+fn is_plain_host(host: &[u8]) -> bool {
+    let mut parts = host.splitn(2, |byte| *byte == b':');
+    let name = parts.next().unwrap_or_default();
+    let port = parts.next().unwrap_or(b"0");
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    !name.is_empty()
+        && name.iter().all(is_of_name)
+        && (1..=5).contains(&port.len())
+        && port.iter().all(u8::is_ascii_digit)
 }
 
 /// Transfer codings other than one `chunked` are none that we undo. Hyper takes any list that ends
 /// in `chunked`, which others read differently. If there is a `Content-Length` besides, it has
 /// been dropped, and hyper closes the connection after the answer, whichever came first.
-fn sound_framing(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), _) => Err(Refusal::framing("the transfer coding must be `chunked`")),
+fn sound_framing(coding: Values<'_>) -> Result<(), Refusal> {
+    match coding {
+        Values::None => Ok(()),
+        Values::One(only) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        Values::One(_) | Values::Several => {
+            Err(Refusal::framing("the transfer coding must be `chunked`"))
+        }
     }
 }
 
@@ -161,6 +220,23 @@ async fn unwound<F: Future>(future: F) -> Option<F::Output> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_counts_as_a_plain_host_is_an_authority() {
+        for plain in [
+            "localhost",
+            "127.0.0.1:8180",
+            "pdp-1.ns.svc.cluster.local:80",
+        ] {
+            assert!(is_plain_host(plain.as_bytes()), "{plain}");
+            assert!(Authority::try_from(plain).is_ok(), "{plain}");
+        }
+        for other in [
+            "", ":80", "a:", "a:b", "a:1:2", "a@b", "[::1]:80", "a b", "a_b", "a/",
+        ] {
+            assert!(!is_plain_host(other.as_bytes()), "{other}");
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_becomes_none() {
