@@ -3,7 +3,7 @@
 //! An endpoint's file owns its wire types and turns them into the core's questions; what all
 //! endpoints share (bodies, error answers, request ids) is here beside them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::{
@@ -29,10 +29,11 @@ pub use decisions::Decisions;
 
 /// Answers requests; what a listener runs.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. Every request has an answer.
+    /// Answers one request of this caller. Every request has an answer.
     fn handle(
-        self: Arc<Self>,
+        &self,
         request: Request<Incoming>,
+        peer: &Peer,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 

@@ -10,7 +10,7 @@ use crate::{
         Search, Snapshot, Wanted,
     },
     store::Reader,
-    telemetry::{Metrics, Throttle},
+    telemetry::{About, Metrics, Throttle},
 };
 
 /// Longest reason in a log line: a caller chooses the ids in it.
@@ -20,7 +20,7 @@ const REASON_CHARS: usize = 300;
 /// long as deciding this many.
 const RESIDUALS_PAY: usize = 64;
 
-/// Hands out sessions on the snapshot in force.
+/// Asks snapshots, counts and records.
 #[derive(Clone, Debug)]
 pub struct Pdp {
     /// Where the snapshot in force is read.
@@ -52,36 +52,34 @@ impl Pdp {
         }
     }
 
-    /// One snapshot for one query or one whole batch; `None` before the first is in force.
-    pub fn session(&self) -> Option<Session> {
-        Some(Session {
-            snapshot: self.reader.current()?,
-            metrics: Arc::clone(&self.metrics),
-            on_error: self.on_error,
-            notices: Arc::clone(&self.notices),
-        })
+    /// One snapshot for one query or one whole batch of a request.
+    pub fn session<'a>(&'a self, snapshot: &'a Snapshot, about: &'a About) -> Session<'a> {
+        Session {
+            snapshot,
+            about,
+            pdp: self,
+        }
     }
 }
 
 /// One snapshot and what is needed to ask it.
 ///
 /// INVARIANT: everything asked of one session sees the same snapshot.
-#[derive(Clone, Debug)]
-pub struct Session {
-    snapshot: Arc<Snapshot>,
-    metrics: Arc<Metrics>,
-    on_error: OnPolicyError,
-    notices: Arc<Notices>,
+#[derive(Clone, Copy, Debug)]
+pub struct Session<'a> {
+    snapshot: &'a Snapshot,
+    about: &'a About,
+    pdp: &'a Pdp,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     /// The snapshot, to parse queries against.
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    pub fn snapshot(&self) -> &'a Snapshot {
+        self.snapshot
     }
 
     /// The revision every answer of this session comes from.
-    pub fn revision(&self) -> &Revision {
+    pub fn revision(&self) -> &'a Revision {
         self.snapshot.revision()
     }
 
@@ -93,9 +91,9 @@ impl Session {
     /// Decides a query that this session's snapshot parsed, counts it and says so in the log.
     pub fn decide(&self, query: &Query<'_>) -> Answer {
         let started = Instant::now();
-        let answer = self.snapshot.decide(query, self.on_error);
-        self.metrics
-            .decided(query.action_label(), &answer, started.elapsed());
+        let answer = self.snapshot.decide(query, self.pdp.on_error);
+        let metrics = &self.pdp.metrics;
+        metrics.decided(query.action_label(), &answer, started.elapsed());
         // Never the context, attributes or ids: whoever reads the log may not read those.
         debug!(
             decision = answer.decision().as_str(),
@@ -115,32 +113,36 @@ impl Session {
         self.notice_errors(&answer.errors, answer.outcome.as_str());
         if let Some(reason) = unasked(answer)
             && enabled!(Level::INFO)
-            && let Some(suppressed) = self.notices.unasked.take(Instant::now())
+            && let Some(suppressed) = self.pdp.notices.unasked.take(Instant::now())
         {
             let reason = printable(reason);
-            info!(
-                reason,
-                revision = %self.revision(),
-                suppressed,
-                "denied before evaluation: {reason}"
-            );
+            self.about.say(|| {
+                info!(
+                    reason,
+                    revision = %self.revision(),
+                    suppressed,
+                    "denied before evaluation: {reason}"
+                );
+            });
         }
     }
 
     fn notice_errors(&self, errors: &[PolicyError], outcome: &str) {
         if !errors.is_empty()
             && enabled!(Level::WARN)
-            && let Some(suppressed) = self.notices.errors.take(Instant::now())
+            && let Some(suppressed) = self.pdp.notices.errors.take(Instant::now())
         {
             // Cedar's messages quote values: whoever may read those finds them in the answer.
             let policies: Vec<_> = errors.iter().map(|error| &error.policy).collect();
-            warn!(
-                ?policies,
-                outcome,
-                revision = %self.revision(),
-                suppressed,
-                "policies could not be evaluated: {policies:?}"
-            );
+            self.about.say(|| {
+                warn!(
+                    ?policies,
+                    outcome,
+                    revision = %self.revision(),
+                    suppressed,
+                    "policies could not be evaluated: {policies:?}"
+                );
+            });
         }
     }
 
@@ -165,21 +167,21 @@ impl Session {
                 Narrowing::Residuals
             },
         };
-        let found = search.page(&wanted, self.on_error, go_on);
-        self.metrics.erred(&found.errors);
+        let found = search.page(&wanted, self.pdp.on_error, go_on);
+        self.pdp.metrics.erred(&found.errors);
         self.notice_errors(&found.errors, "search");
         found
     }
 
     /// Counts a batch, of which every query is asked of this session.
     pub fn batch(&self, queries: usize) {
-        self.metrics.batch(queries);
+        self.pdp.metrics.batch(queries);
     }
 
     /// Decides as [`Session::ask`] does but counts nothing: an operator's question is not traffic.
     pub fn explain(&self, raw: &RawQuery<'_>) -> Answer {
         self.snapshot
-            .decide(&self.snapshot.query(raw), self.on_error)
+            .decide(&self.snapshot.query(raw), self.pdp.on_error)
     }
 }
 

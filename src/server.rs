@@ -9,6 +9,9 @@ mod descriptors;
 mod keep;
 mod linger;
 mod listen;
+mod patience;
+mod seldom;
+mod threads;
 mod timed;
 mod tls;
 
@@ -17,6 +20,7 @@ pub use descriptors::Places;
 pub use keep::read_small;
 pub use keep::{BadFiles, Keeper, Keeping, TlsFiles};
 pub use listen::{BadListen, Bound, Listen, bind, connect};
+pub use threads::Threads;
 pub use tls::Tls;
 
 /// Whom a listener lets in before a word of HTTP is said. The default is everybody.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 
 use crate::authz::Snapshot;
 
@@ -38,6 +38,23 @@ impl Reader {
     /// The snapshot in force; `None` before the first is published.
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
+    }
+
+    /// The snapshot in force, for a moment: costs less than [`Reader::current`], which counts in
+    /// memory that all threads share.
+    pub fn borrow(&self) -> Borrowed {
+        Borrowed(self.current.load())
+    }
+}
+
+/// What [`Reader::borrow`] found.
+#[derive(Debug)]
+pub struct Borrowed(Guard<Option<Arc<Snapshot>>>);
+
+impl Borrowed {
+    /// The snapshot; `None` before the first is published.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.0.as_deref()
     }
 }
 

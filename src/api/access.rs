@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::{
-    Request,
-    header::{AUTHORIZATION, HeaderMap},
-};
-use tracing::{Span, warn};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use tracing::{Level, enabled, warn};
 
-use crate::telemetry::Throttle;
+use crate::telemetry::{About, Throttle};
 
 use super::reply::Refusal;
 
@@ -17,8 +14,7 @@ mod credentials;
 
 pub use credentials::{BadCredentials, CredentialPlace, CredentialSet, Credentials};
 
-/// What the server knows of whoever opened a connection. Every request on it has this as an
-/// extension; one that has none is refused.
+/// What the server knows of whoever opened a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Whether the listener takes callers like this one.
@@ -58,18 +54,11 @@ impl Access {
     }
 
     /// Whether the connection is one that the listener takes.
-    pub(super) fn connection<B>(&self, request: &Request<B>, span: &Span) -> Result<(), Refusal> {
-        let peer = request.extensions().get::<Peer>();
-        if let Some(uid) = peer.and_then(|peer| peer.uid) {
-            span.record("uid", uid);
-        }
-        if let Some(certificate) = peer.and_then(|peer| peer.certificate.as_deref()) {
-            span.record("certificate", certificate);
-        }
-        if peer.is_some_and(|peer| peer.admitted) {
+    pub(super) fn connection(&self, peer: &Peer, about: &About) -> Result<(), Refusal> {
+        if peer.admitted {
             return Ok(());
         }
-        self.notice(span, "this user may not connect here");
+        self.notice(about, "this user may not connect here");
         Err(Refusal::forbidden_peer())
     }
 
@@ -79,15 +68,9 @@ impl Access {
         &self,
         headers: &mut HeaderMap,
         open: bool,
-        span: &Span,
+        about: &mut About,
     ) -> Result<(), Refusal> {
-        for (name, value) in headers.iter_mut() {
-            if name == AUTHORIZATION {
-                value.set_sensitive(true);
-            }
-        }
-        let presented: Vec<_> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
-        headers.remove(AUTHORIZATION);
+        let presented = take_secrets(headers);
         let Some(credentials) = self.credentials.as_ref().filter(|_| !open) else {
             return Ok(());
         };
@@ -99,11 +82,11 @@ impl Access {
         };
         match checked {
             Ok(name) => {
-                span.record("caller", name.as_ref());
+                about.caller = Some(name);
                 Ok(())
             }
             Err(denied) => {
-                self.notice(span, denied.message());
+                self.notice(about, denied.message());
                 let challenges = credentials.challenges(denied);
                 Err(Refusal::unauthorized(denied.message(), challenges))
             }
@@ -111,11 +94,28 @@ impl Access {
     }
 
     /// Says in the log that somebody was turned away, and why; never what was presented.
-    fn notice(&self, span: &Span, reason: &'static str) {
-        if let Some(suppressed) = self.notices.take(Instant::now()) {
-            span.in_scope(|| warn!(reason, suppressed, "refused a caller: {reason}"));
+    fn notice(&self, about: &About, reason: &'static str) {
+        if enabled!(Level::WARN)
+            && let Some(suppressed) = self.notices.take(Instant::now())
+        {
+            about.say(|| warn!(reason, suppressed, "refused a caller: {reason}"));
         }
     }
+}
+
+/// What the caller presents, taken out of its headers.
+fn take_secrets(headers: &mut HeaderMap) -> Vec<HeaderValue> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Vec::new();
+    }
+    for (name, value) in headers.iter_mut() {
+        if name == AUTHORIZATION {
+            value.set_sensitive(true);
+        }
+    }
+    let presented = headers.get_all(AUTHORIZATION).iter().cloned().collect();
+    headers.remove(AUTHORIZATION);
+    presented
 }
 
 /// Why what was presented is not enough.

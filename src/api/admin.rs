@@ -7,17 +7,18 @@ use hyper::{
     body::Incoming,
     header::{CACHE_CONTROL, HeaderValue},
 };
+use tracing::Instrument;
 
 use crate::{
     authz::Snapshot,
-    pdp::{Pdp, Session},
+    pdp::Pdp,
     store::Override,
-    telemetry::{Metrics, Status},
+    telemetry::{About, Metrics, Status},
 };
 
 use super::{
     Credentials, Handler, Limits,
-    access::Access,
+    access::{Access, Peer},
     authzen::explain,
     body,
     deadline::Deadline,
@@ -85,12 +86,16 @@ impl Admin {
         &self,
         endpoint: Option<Endpoint>,
         request: Request<Incoming>,
+        about: &About,
     ) -> Result<Reply, Refusal> {
+        if exchange::is_for_the_whole_server(&request) {
+            return Ok(reply::whole_server());
+        }
         let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
         endpoint.allows(request.method())?;
         let mut reply = match endpoint {
             Endpoint::Accept => self.fulfil_named(Wish::Accept, request).await,
-            Endpoint::Explain => self.explain(request).await,
+            Endpoint::Explain => self.explain(request, about).await,
             Endpoint::Livez => Ok(health::live()),
             Endpoint::Matrix => self.matrix().await,
             Endpoint::Metrics => self.render(),
@@ -109,8 +114,9 @@ impl Admin {
         Deadline::after(self.limits.budget)
     }
 
-    fn session(&self) -> Result<Session, Refusal> {
-        self.pdp.session().ok_or_else(Refusal::no_snapshot)
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Refusal> {
+        let in_force = self.pdp.reader.current();
+        in_force.ok_or_else(Refusal::no_snapshot)
     }
 
     /// A page about the snapshot in force.
@@ -118,17 +124,17 @@ impl Admin {
         &self,
         page: impl FnOnce(&Snapshot) -> Result<Reply, Refusal>,
     ) -> Result<Reply, Refusal> {
-        let session = self.session()?;
-        let reply = page(session.snapshot())?;
-        Ok(reply::of_revision(reply, session.revision()))
+        let snapshot = self.snapshot()?;
+        let reply = page(&snapshot)?;
+        Ok(reply::of_revision(reply, snapshot.revision()))
     }
 
     /// The matrix takes a second when it is first asked for.
     async fn matrix(&self) -> Result<Reply, Refusal> {
-        let session = self.session()?;
+        let snapshot = self.snapshot()?;
         let job = move |_: &Deadline| {
-            let reply = pages::matrix(session.snapshot())?;
-            Ok(reply::of_revision(reply, session.revision()))
+            let reply = pages::matrix(&snapshot)?;
+            Ok(reply::of_revision(reply, snapshot.revision()))
         };
         self.offload.run(self.deadline(), job).await
     }
@@ -141,14 +147,15 @@ impl Admin {
         Ok(reply::with_type(StatusCode::OK, METRICS, text))
     }
 
-    async fn explain(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    async fn explain(&self, request: Request<Incoming>, about: &About) -> Result<Reply, Refusal> {
         let text = body::read(request, &self.limits).await?;
-        let session = self.session()?;
-        let limits = self.limits;
+        let snapshot = self.snapshot()?;
+        let (pdp, about, limits) = (self.pdp.clone(), about.clone(), self.limits);
         let long = text.len() > INLINE_BODY_BYTES;
         let job = move |_: &Deadline| {
+            let session = pdp.session(&snapshot, &about);
             let reply = explain(&session, &text, &limits)?;
-            Ok(reply::of_revision(reply, session.revision()))
+            Ok(reply::of_revision(reply, snapshot.revision()))
         };
         if long {
             self.offload.run(self.deadline(), job).await
@@ -186,14 +193,20 @@ impl Admin {
 
 impl Handler for Admin {
     // Probes and scrapes are no traffic: neither counted nor timed, only refusals are.
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Reply {
+    async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Reply {
         let endpoint = Endpoint::at(request.uri().path());
         let label = endpoint.map_or("other", Endpoint::label);
         let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        exchange::run(request, label, &self.metrics, access, |request| {
-            self.answer(endpoint, request)
-        })
-        .await
+        let (about, admitted) = exchange::admit(&mut request, peer, label, access);
+        let answered = match admitted {
+            Ok(()) => {
+                let span = about.span().clone();
+                let answering = self.answer(endpoint, request, &about);
+                exchange::caught(answering, &about).instrument(span).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        exchange::reply(answered, about, &self.metrics)
     }
 }
 

@@ -82,7 +82,7 @@ impl AuthzenOptions {
 
 /// `POST /access/v1/evaluation`.
 pub(super) fn evaluation(
-    session: &Session,
+    session: &Session<'_>,
     text: &[u8],
     rules: Rules,
     limits: &Limits,
@@ -93,7 +93,11 @@ pub(super) fn evaluation(
 
 /// `POST /v1/explain` of the admin listener: an evaluation that is always explained and counts
 /// as no traffic.
-pub(super) fn explain(session: &Session, text: &[u8], limits: &Limits) -> Result<Reply, Refusal> {
+pub(super) fn explain(
+    session: &Session<'_>,
+    text: &[u8],
+    limits: &Limits,
+) -> Result<Reply, Refusal> {
     let json = body::parse(text, limits)?;
     let question = Slots::top(object(&json)?)
         .question()
@@ -103,7 +107,7 @@ pub(super) fn explain(session: &Session, text: &[u8], limits: &Limits) -> Result
 }
 
 /// Answers a body that asks one question.
-fn single(session: &Session, object: &Object<'_>, rules: Rules) -> Result<Reply, Refusal> {
+fn single(session: &Session<'_>, object: &Object<'_>, rules: Rules) -> Result<Reply, Refusal> {
     let question = Slots::top(object).question().map_err(Refusal::invalid)?;
     let answer = session.ask(&question.raw());
     if rules.decision_context || question.explain {

@@ -1,6 +1,12 @@
 //! Request bodies: JSON by its content type, within the cap, in time.
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use http_body_util::BodyExt;
 use hyper::{
     Request,
     body::{Body, Bytes, Incoming},
@@ -28,16 +34,41 @@ pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
     if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
         return Err(Refusal::body_too_large(limit));
     }
-    let collected = tokio::time::timeout(limits.body_timeout, Limited::new(body, limit).collect());
-    match collected.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::body_too_large(limit)),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a body ended early: {error}");
-            Err(Refusal::bad(Code::IncompleteBody, "the body is incomplete"))
-        }
-        Err(_) => Err(Refusal::body_timeout()),
+    let mut whole = pin!(whole(body, limit));
+    // Most bodies come with their head, and need no timer.
+    if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
+        return read;
     }
+    let in_time = tokio::time::timeout(limits.body_timeout, whole).await;
+    in_time.unwrap_or_else(|_| Err(Refusal::body_timeout()))
+}
+
+/// All of a body, without a copy if it comes in one piece.
+async fn whole(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
+        let frame = frame.map_err(|error| {
+            tracing::debug!(%error, "a body ended early: {error}");
+            Refusal::bad(Code::IncompleteBody, "the body is incomplete")
+        })?;
+        // Trailers say nothing that we ask for.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + all.len() + data.len() > limit {
+            return Err(Refusal::body_too_large(limit));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        all.extend_from_slice(&std::mem::take(&mut first));
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
 }
 
 /// Parses a body that must hold one JSON object.
@@ -73,6 +104,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     let (Some(only), None) = (kinds.next(), kinds.next()) else {
         return false;
     };
+    // As nearly everybody writes it.
+    if only == "application/json" {
+        return true;
+    }
     let kind = only.to_str().ok().and_then(|it| it.split(';').next());
     kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }

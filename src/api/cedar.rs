@@ -19,7 +19,7 @@ use super::{
 
 /// `POST /v1/is_authorized`.
 pub(super) fn is_authorized(
-    session: &Session,
+    session: &Session<'_>,
     text: &[u8],
     limits: &Limits,
 ) -> Result<Reply, Refusal> {
@@ -35,7 +35,7 @@ pub(super) fn is_authorized(
 /// decided then. If one of them is refused or the deadline passes, what was decided before has been
 /// counted but is not told.
 pub(super) fn batch_is_authorized(
-    session: &Session,
+    session: &Session<'_>,
     text: &[u8],
     limits: &Limits,
     at_most: usize,
@@ -77,7 +77,7 @@ fn object<'a>(json: &'a Json<'a>, name: &str) -> Result<&'a Object<'a>, Refusal>
 }
 
 /// The entities that came with the call.
-fn entities<'s>(session: &'s Session, body: &Object<'_>) -> Result<CedarEntities<'s>, Refusal> {
+fn entities<'s>(session: &'s Session<'_>, body: &Object<'_>) -> Result<CedarEntities<'s>, Refusal> {
     let list = |name| match body.non_null(name) {
         Some(json) if json.as_array().is_none() => {
             let kind = json.kind();
@@ -94,7 +94,7 @@ fn entities<'s>(session: &'s Session, body: &Object<'_>) -> Result<CedarEntities
 
 /// One question; `at` is where it stands in the body.
 fn query<'q>(
-    session: &'q Session,
+    session: &'q Session<'_>,
     request: &Object<'_>,
     at: &str,
     entities: &'q CedarEntities<'_>,

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::de::{Read, SliceRead, StrRead};
 
 /// A JSON value that borrows its strings from the text where they have no escapes.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +50,16 @@ impl<'a> Json<'a> {
     /// # Errors
     /// Malformed JSON, a lone surrogate, invalid UTF-8, a duplicate key, too much nesting.
     pub fn parse(text: &'a [u8], max_depth: usize) -> Result<Self, JsonError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(text);
+        // Checked once and not string by string. What is not UTF-8 has a place, which the reader of
+        // bytes tells.
+        match str::from_utf8(text) {
+            Ok(text) => Self::read(StrRead::new(text), max_depth),
+            Err(_) => Self::read(SliceRead::new(text), max_depth),
+        }
+    }
+
+    fn read<R: Read<'a>>(text: R, max_depth: usize) -> Result<Self, JsonError> {
+        let mut deserializer = serde_json::Deserializer::new(text);
         let seed = Nested {
             left: max_depth,
             max_depth,

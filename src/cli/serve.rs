@@ -1,13 +1,15 @@
 //! `palisade serve`: load, listen, look for changes, and stop in good order.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration,
+};
 
 use clap::Args;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    task::{JoinError, JoinHandle},
+    task::{JoinError, JoinHandle, JoinSet},
 };
 use tracing::{info, warn};
 
@@ -16,7 +18,7 @@ use crate::{
     authz::{EVALUATION_STACK_BYTES, OnPolicyError},
     config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs, WatchRule},
     pdp::Pdp,
-    server::{Keeper, Keeping, Limits, Places, ServerError},
+    server::{Keeper, Keeping, Limits, Places, ServerError, Threads},
     source::{Gate, Gates, ReloadRules, Reloader, Running},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
@@ -27,6 +29,12 @@ use super::{Exit, Failure, spec};
 mod listener;
 
 use listener::Open;
+
+/// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
+const THREADS: usize = 2;
+
+/// Most threads for blocking work, as tokio has it.
+const BLOCKING_THREADS: usize = 512;
 
 /// Answer questions over local HTTP, with policies that stay in force as their files change
 ///
@@ -49,24 +57,29 @@ impl Serve {
         };
         telemetry::init_tracing(format, &config.log_filter).map_err(Failure::usage)?;
         let places = Places::claim();
-        let runtime = runtime(&config)?;
+        let threads = config.runtime_threads.unwrap_or_else(cores);
+        let runtime = runtime(threads)?;
         let service = {
             let _entered = runtime.enter();
             Service::load(&config)?
         };
-        let ended = runtime.block_on(service.run(places, config.shutdown_grace));
+        let ended = runtime.block_on(service.run(places, threads, config.shutdown_grace));
         // Whatever still runs has had its grace, or was told to end at once.
         runtime.shutdown_background();
         ended
     }
 }
 
-fn runtime(config: &config::Serve) -> Result<Runtime, Failure> {
-    let mut builder = Builder::new_multi_thread();
-    if let Some(threads) = config.runtime_threads {
-        builder.worker_threads(threads.get());
-    }
-    builder
+fn cores() -> NonZeroUsize {
+    available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The runtime of everything but decisions: accepting, the admin pages, signals, looking for
+/// changes. So many threads answer besides, each with a runtime of its own.
+fn runtime(answering: NonZeroUsize) -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .max_blocking_threads(BLOCKING_THREADS.saturating_add(answering.get()))
         .enable_all()
         .thread_name("palisade")
         .thread_stack_size(EVALUATION_STACK_BYTES)
@@ -143,20 +156,32 @@ impl Service {
     }
 
     /// Serves until a signal, then drains. Any part that ends by itself is a failure.
-    async fn run(mut self, places: Places, grace: Duration) -> Result<Exit, Failure> {
+    async fn run(
+        mut self,
+        places: Places,
+        threads: NonZeroUsize,
+        grace: Duration,
+    ) -> Result<Exit, Failure> {
         let limits = |connections| Limits {
             connections,
             ..Limits::default()
         };
+        let (stop_threads, stopped) = watch::channel(false);
+        let started = Threads::start(threads, EVALUATION_STACK_BYTES, &stopped);
+        let (threads, answering) = started.map_err(Failure::runtime)?;
         let (stop_decisions, stopped) = watch::channel(false);
         let (open, handler) = self.decisions;
-        let mut decisions = tokio::spawn(open.run(handler, limits(places.decisions), stopped));
+        let limit = limits(places.decisions);
+        let mut decisions =
+            tokio::spawn(async move { open.run(handler, limit, &threads, stopped).await });
         let (stop_admin, stopped) = watch::channel(false);
         let (open, handler) = self.admin;
-        let mut admin = tokio::spawn(open.run(handler, limits(places.admin), stopped));
+        let limit = limits(places.admin);
+        let mut admin =
+            tokio::spawn(async move { open.run(handler, limit, &Threads::here(), stopped).await });
         self.status.set_listener(Check::Ok);
 
-        let mut files = (self.reloading, self.keeping);
+        let mut files = (self.reloading, self.keeping, answering);
         tokio::select! {
             failure = fault(&mut decisions, &mut admin, &mut files) => return Err(failure),
             () = self.signals.next() => {}
@@ -178,6 +203,9 @@ impl Service {
                 () = self.signals.next() => return Err(cut_off()),
             }
         }
+        drop(stop_threads);
+        let (.., mut answering) = files;
+        while answering.join_next().await.is_some() {}
         info!("stopped");
         Ok(Exit::Ok)
     }
@@ -223,13 +251,14 @@ type Server = JoinHandle<Result<(), ServerError>>;
 async fn fault(
     decisions: &mut Server,
     admin: &mut Server,
-    (reloading, keeping): &mut (Running, Keeping),
+    (reloading, keeping, answering): &mut (Running, Keeping, JoinSet<()>),
 ) -> Failure {
     let (part, ended) = tokio::select! {
         ended = decisions => ("decisions listener", told(ended)),
         ended = admin => ("admin listener", told(ended)),
         () = reloading.ended() => ("reload loop", Ok(())),
         () = keeping.ended() => ("loop over the access files", Ok(())),
+        _ = answering.join_next() => ("threads that answer", Ok(())),
     };
     ended
         .err()

@@ -1,4 +1,5 @@
 //! The accept loops: one task for each socket, one for each connection, all of them joined.
+//! Connections are handed to the threads that serve them.
 
 use std::{
     io,
@@ -22,7 +23,7 @@ use crate::{
 };
 
 use super::{
-    Door, Limits,
+    Door, Limits, Threads,
     connection::{self, Connection},
     listen::{Bound, Socket},
     tls::Tls,
@@ -60,6 +61,7 @@ pub async fn run<H: Handler>(
     door: &Door,
     handler: Arc<H>,
     limits: Limits,
+    threads: &Threads,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ServerError> {
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -70,6 +72,7 @@ pub async fn run<H: Handler>(
             door: door.clone(),
             limits,
             places: Arc::clone(&places),
+            threads: threads.clone(),
             shutdown: shutdown.clone(),
         };
         listeners.spawn(listen(socket, serving));
@@ -87,6 +90,7 @@ struct Serving<H> {
     limits: Limits,
     /// One for each connection, shared by all sockets.
     places: Arc<Semaphore>,
+    threads: Threads,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -122,9 +126,14 @@ async fn listen<H: Handler>(bound: Bound, serving: Serving<H>) -> Result<(), Ser
 
 /// A socket that yields connections.
 trait Accept {
+    /// A connection that no runtime looks after.
+    type Raw: Send + 'static;
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Peer)>;
+    async fn accept(&self) -> io::Result<(Self::Raw, Peer)>;
+
+    /// Lets the runtime that this is called in look after a connection.
+    fn open(raw: Self::Raw) -> io::Result<Self::Stream>;
 
     /// What its connections begin with, if that is not HTTP.
     fn tls(&self) -> Option<&Arc<Tls>>;
@@ -139,14 +148,19 @@ struct Unix(
 );
 
 impl Accept for Tcp {
+    type Raw = std::net::TcpStream;
     type Stream = tokio::net::TcpStream;
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+    async fn accept(&self) -> io::Result<(Self::Raw, Peer)> {
         let (stream, _) = self.0.accept().await?;
         // An answer is one write; waiting for more only delays it. It fails if the caller is gone
         // again, which is no error of the listener's.
         let _ = stream.set_nodelay(true);
-        Ok((stream, Peer::unknown()))
+        Ok((stream.into_std()?, Peer::unknown()))
+    }
+
+    fn open(raw: Self::Raw) -> io::Result<Self::Stream> {
+        Self::Stream::from_std(raw)
     }
 
     fn tls(&self) -> Option<&Arc<Tls>> {
@@ -155,9 +169,10 @@ impl Accept for Tcp {
 }
 
 impl Accept for Unix {
+    type Raw = std::os::unix::net::UnixStream;
     type Stream = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+    async fn accept(&self) -> io::Result<(Self::Raw, Peer)> {
         let (stream, _) = self.0.accept().await?;
         // Whom the system does not name is nobody on the list.
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
@@ -167,7 +182,11 @@ impl Accept for Unix {
             uid,
             ..Peer::unknown()
         };
-        Ok((stream, peer))
+        Ok((stream.into_std()?, peer))
+    }
+
+    fn open(raw: Self::Raw) -> io::Result<Self::Stream> {
+        Self::Stream::from_std(raw)
     }
 
     fn tls(&self) -> Option<&Arc<Tls>> {
@@ -175,9 +194,9 @@ impl Accept for Unix {
     }
 }
 
-async fn accept<H: Handler>(
+async fn accept<H: Handler, L: Accept>(
     address: &str,
-    listener: impl Accept,
+    listener: L,
     mut serving: Serving<H>,
 ) -> io::Result<()> {
     let server = connection::builder(&serving.limits);
@@ -198,17 +217,21 @@ async fn accept<H: Handler>(
         // Connections that ended are forgotten here; at most `connections` of them wait for it.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok(((stream, peer), place)) => {
+            Ok(((raw, peer), place)) => {
                 let connection = serving.connection(&server, peer);
                 // A handshake may take long: it is the connection's own affair.
                 let tls = listener.tls().map(Arc::clone);
-                connections.spawn(async move {
-                    match tls {
-                        Some(tls) => connection.serve_tls(stream, &tls).await,
-                        None => connection.serve_plain(stream).await,
+                let seat = serving.threads.seat();
+                let runtime = seat.runtime.clone();
+                let serve = async move {
+                    match (L::open(raw), tls) {
+                        (Ok(stream), Some(tls)) => connection.serve_tls(stream, &tls).await,
+                        (Ok(stream), None) => connection.serve_plain(stream).await,
+                        (Err(error), _) => debug!(%error, "a connection is not served: {error}"),
                     }
-                    drop(place);
-                });
+                    drop((place, seat));
+                };
+                connections.spawn_on(serve, &runtime);
             }
             Err(error) if is_broken(&error) => return Err(error),
             Err(error) => {

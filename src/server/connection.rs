@@ -1,34 +1,31 @@
 //! One connection: HTTP/1.1 with keep-alive until either side has enough, inside TLS or not.
 
-use std::{
-    convert::Infallible,
-    future::{pending, poll_fn},
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    time::sleep,
 };
 use tracing::debug;
 
 use crate::api::{Handler, Peer};
 
-use super::{Limits, accept::stopped, linger::Linger, timed::Timed, tls::Tls};
+use super::{
+    Limits,
+    accept::stopped,
+    linger::Linger,
+    patience::{Ended, HeadTimer, Patience},
+    seldom::Seldom,
+    timed::Timed,
+    tls::Tls,
+};
 
 /// What all connections of a listener have in common.
 pub(super) fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.header_bytes);
     builder
@@ -83,37 +80,34 @@ impl<H: Handler> Connection<H> {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let asked = AtomicBool::new(false);
-        let service = service_fn(|mut request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
-            let handler = Arc::clone(&self.handler);
-            request.extensions_mut().insert(self.peer.clone());
-            async move { Ok::<_, Infallible>(handler.handle(request).await) }
+        let patience = Patience::new();
+        let service = service_fn(|request: Request<Incoming>| {
+            patience.asked();
+            async { Ok::<_, Infallible>(self.handler.handle(request, &self.peer).await) }
         });
+        self.server.timer(HeadTimer(Arc::clone(&patience)));
         let connection = self.server.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopped(&mut self.shutdown) => {
+        let (first, head) = (
+            self.limits.first_request_timeout,
+            self.limits.header_timeout,
+        );
+        let mut impatient = Seldom::new(patience.ends(first, head));
+        let mut stop = Seldom::new(stopped(&mut self.shutdown));
+        let served = poll_fn(|cx| {
+            if stop.poll(cx).is_ready() {
                 connection.as_mut().graceful_shutdown();
-                connection.await
             }
-            () = never(&asked, self.limits.first_request_timeout) => {
-                debug!("a connection ended: it has asked nothing");
-                return;
+            match impatient.poll(cx) {
+                Poll::Ready(Ended::Silent) => Poll::Ready(None),
+                Poll::Ready(Ended::Late) | Poll::Pending => connection.as_mut().poll(cx).map(Some),
             }
-        };
-        if let Err(error) = ended {
+        });
+        match served.await {
+            None => debug!("a connection ended: it has asked nothing"),
             // Callers hang up and send nonsense all the time; that is theirs to look into.
-            debug!(%error, "a connection ended: {error}");
+            Some(Err(error)) => debug!(%error, "a connection ended: {error}"),
+            Some(Ok(())) => {}
         }
-    }
-}
-
-/// Ends when the time is over, unless something was asked by then.
-async fn never(asked: &AtomicBool, longest: Duration) {
-    sleep(longest).await;
-    if asked.load(Ordering::Relaxed) {
-        pending::<()>().await;
     }
 }

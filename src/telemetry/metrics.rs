@@ -6,7 +6,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use prometheus::{Gauge, Histogram, Registry, TextEncoder, process_collector::ProcessCollector};
+use prometheus::{
+    Gauge, Histogram, IntGauge, Registry, TextEncoder, process_collector::ProcessCollector,
+};
 
 use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
@@ -34,18 +36,17 @@ pub struct Metrics {
     registry: Registry,
     families: Families,
     series: ArcSwap<Series>,
-    /// Durations by endpoint and code. A dozen at most: a list is searched as fast as a map.
-    replies: ArcSwap<Vec<Reply>>,
     /// Held while a snapshot's series change and while all are written out, so that no scrape
     /// sees none or two revisions.
     whole: Mutex<()>,
 }
 
+/// The series of one endpoint's replies.
 #[derive(Clone, Debug)]
-struct Reply {
+pub struct Replies {
     endpoint: &'static str,
-    code: u16,
-    duration: Histogram,
+    /// Durations by code. A dozen at most: a list is searched as fast as a map.
+    known: Vec<(u16, Histogram)>,
 }
 
 impl Metrics {
@@ -72,22 +73,26 @@ impl Metrics {
         }
         Ok(Arc::new(Self {
             series: ArcSwap::from_pointee(Series::start(&families)),
-            replies: ArcSwap::default(),
             whole: Mutex::new(()),
             registry,
             families,
         }))
     }
 
-    /// Initialises the series of endpoints, with the codes each answers with, and of reasons for
-    /// refusal.
-    pub fn serves(&self, endpoints: &[(&'static str, &[u16])], refusals: &[&'static str]) {
-        for (endpoint, codes) in endpoints {
-            for code in *codes {
-                let _ = self.reply(endpoint, *code);
-            }
+    /// Initialises the series of an endpoint, with the codes it answers with.
+    pub fn serves(&self, endpoint: &'static str, codes: &[u16]) -> Replies {
+        let known = codes
+            .iter()
+            .map(|code| (*code, self.reply(endpoint, *code)));
+        Replies {
+            endpoint,
+            known: known.collect(),
         }
-        for reason in refusals {
+    }
+
+    /// Initialises the series of reasons for refusal.
+    pub fn refuses(&self, reasons: &[&'static str]) {
+        for reason in reasons {
             let _ = self.families.rejected.with_label_values(&[*reason]);
         }
     }
@@ -170,19 +175,18 @@ impl Metrics {
     }
 
     /// A request begins; the value returned counts it as in flight until it is dropped.
-    pub fn in_flight(self: &Arc<Self>) -> InFlight {
+    pub fn in_flight(&self) -> InFlight<'_> {
         self.families.in_flight.inc();
-        InFlight(Arc::clone(self))
+        InFlight(&self.families.in_flight)
     }
 
     /// A request was answered.
-    pub fn answered(&self, endpoint: &'static str, code: u16, elapsed: Duration) {
-        let replies = self.replies.load();
-        let known = replies.iter().find(|it| it.is(endpoint, code));
+    pub fn answered(&self, replies: &Replies, code: u16, elapsed: Duration) {
+        let known = replies.known.iter().find(|(known, _)| *known == code);
         let seconds = elapsed.as_secs_f64();
         match known {
-            Some(reply) => reply.duration.observe(seconds),
-            None => self.reply(endpoint, code).observe(seconds),
+            Some((_, duration)) => duration.observe(seconds),
+            None => self.reply(replies.endpoint, code).observe(seconds),
         }
     }
 
@@ -239,23 +243,9 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// The series of an endpoint and code, remembered for the next time.
-    fn reply(&self, endpoint: &'static str, code: u16) -> Histogram {
+    fn reply(&self, endpoint: &str, code: u16) -> Histogram {
         let labels = [endpoint, &code.to_string()];
-        let duration = self.families.http_duration.with_label_values(&labels);
-        let reply = Reply {
-            endpoint,
-            code,
-            duration: duration.clone(),
-        };
-        self.replies.rcu(|replies| {
-            let mut next = Vec::clone(replies);
-            if !next.iter().any(|it| it.is(endpoint, code)) {
-                next.push(reply.clone());
-            }
-            next
-        });
-        duration
+        self.families.http_duration.with_label_values(&labels)
     }
 
     fn whole(&self) -> MutexGuard<'_, ()> {
@@ -263,9 +253,10 @@ impl Metrics {
     }
 }
 
-impl Reply {
-    fn is(&self, endpoint: &str, code: u16) -> bool {
-        self.code == code && self.endpoint == endpoint
+impl Replies {
+    /// Of which endpoint.
+    pub fn endpoint(&self) -> &'static str {
+        self.endpoint
     }
 }
 
@@ -277,11 +268,11 @@ fn set_time(gauge: &Gauge, at: SystemTime) {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub struct InFlight(Arc<Metrics>);
+pub struct InFlight<'a>(&'a IntGauge);
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.families.in_flight.dec();
+        self.0.dec();
     }
 }
 

@@ -11,7 +11,7 @@ use palisade::{
     api::{self, Admin, AuthzenOptions, Decisions},
     authz::{OnPolicyError, Snapshot, SourceFile, Sources},
     pdp::Pdp,
-    server::{self, Bound, Door, Keeper, Keeping, Listen, ServerError, TlsFiles},
+    server::{self, Bound, Door, Keeper, Keeping, Listen, ServerError, Threads, TlsFiles},
     store::{Publisher, store},
     telemetry::{Check, InForce, Metrics, Status, Turn},
 };
@@ -272,8 +272,10 @@ fn run<H: api::Handler>(
     limits: server::Limits,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<Result<(), ServerError>> {
-    runtime
-        .spawn(async move { server::run(bound, &door, Arc::new(handler), limits, stopped).await })
+    runtime.spawn(async move {
+        let handler = Arc::new(handler);
+        server::run(bound, &door, handler, limits, &Threads::here(), stopped).await
+    })
 }
 
 pub(crate) fn any_port() -> Listen {

@@ -231,6 +231,33 @@ fn a_head_that_does_not_come_ends_the_connection() {
 }
 
 #[test]
+fn the_wait_for_a_head_begins_anew_with_each_answer() {
+    let longest = Duration::from_secs(1);
+    let server = Server::start(&Start {
+        server_limits: server::Limits {
+            header_timeout: longest,
+            ..server::Limits::default()
+        },
+        ..Start::default()
+    });
+    let mut connection = server.connect();
+    for _ in 0..4 {
+        let reply = connection.send("GET", "/openapi.json", &[], b"");
+        assert_eq!(reply.status, 200);
+        assert!(connection.is_silent_for(longest / 3));
+    }
+    assert!(connection.is_closed());
+    // Not by what comes of a head.
+    let mut slow = server.connect();
+    let started = Instant::now();
+    slow.write(b"GET /openapi.json HTTP/1.1\r\nHost: ");
+    assert!(slow.is_silent_for(longest / 2));
+    slow.write(b"x");
+    assert!(slow.is_closed());
+    assert!(started.elapsed() < 3 * longest / 2);
+}
+
+#[test]
 fn a_head_that_is_too_long_is_a_431() {
     let server = Server::start(&Start::default());
     let mut connection = server.connect();

@@ -42,7 +42,7 @@ struct Evaluations {
 /// `POST /access/v1/evaluations`. `None` if the batch has more than `at_most` items; nothing is
 /// decided then. Over the deadline, what was decided has been counted but is not told.
 pub(in crate::api) fn evaluations(
-    session: &Session,
+    session: &Session<'_>,
     text: &[u8],
     rules: Rules,
     limits: &Limits,
@@ -83,7 +83,7 @@ pub(in crate::api) fn evaluations(
 
 /// Answers one item, or says why it cannot be asked.
 fn one<'a>(
-    session: &Session,
+    session: &Session<'_>,
     item: &'a Json<'a>,
     index: usize,
     defaults: Slots<'a>,

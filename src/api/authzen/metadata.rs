@@ -103,10 +103,14 @@ impl Metadata {
         path == self.path
     }
 
-    pub(in crate::api) fn answer<B>(&self, request: &Request<B>) -> Result<Reply, Refusal> {
+    pub(in crate::api) fn answer<B>(
+        &self,
+        request: &Request<B>,
+        peer: &Peer,
+    ) -> Result<Reply, Refusal> {
         let (body, cache) = match &self.body {
             Some(body) => (body.clone(), CACHE),
-            None => (of_host(request)?, NO_CACHE),
+            None => (of_host(request, peer)?, NO_CACHE),
         };
         let mut reply = reply::json_text(StatusCode::OK, body);
         reply.headers_mut().insert(CACHE_CONTROL, cache);
@@ -115,9 +119,8 @@ impl Metadata {
 }
 
 /// The document of a PDP that was given no public URL: the host the caller used, in its way.
-fn of_host<B>(request: &Request<B>) -> Result<Bytes, Refusal> {
-    let peer = request.extensions().get::<Peer>();
-    let scheme = match peer.is_some_and(|peer| peer.encrypted) {
+fn of_host<B>(request: &Request<B>, peer: &Peer) -> Result<Bytes, Refusal> {
+    let scheme = match peer.encrypted {
         true => "https",
         false => "http",
     };

@@ -46,7 +46,7 @@ impl Sought {
 /// `POST /access/v1/search/…`. `None` if there are more than `at_most` candidates; nothing is
 /// decided then. A search that takes too long ends with a page from which it can go on.
 pub(in crate::api) fn search(
-    session: &Session,
+    session: &Session<'_>,
     text: &[u8],
     sought: Sought,
     rules: Rules,

@@ -9,7 +9,7 @@ use crate::{
     api::{Credentials, Handler},
     cli::Failure,
     config::{Address, Listener, ListenerName},
-    server::{self, Bound, Door, Keeper, Limits, Listen, ServerError, TlsFiles},
+    server::{self, Bound, Door, Keeper, Limits, Listen, ServerError, Threads, TlsFiles},
 };
 
 /// A listener whose files were read, and that is not bound yet.
@@ -125,8 +125,9 @@ impl Open {
         self,
         handler: Arc<H>,
         limits: Limits,
+        threads: &Threads,
         stopped: watch::Receiver<bool>,
     ) -> Result<(), ServerError> {
-        server::run(self.bound, &self.door, handler, limits, stopped).await
+        server::run(self.bound, &self.door, handler, limits, threads, stopped).await
     }
 }

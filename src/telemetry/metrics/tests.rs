@@ -83,11 +83,22 @@ fn a_request_is_in_flight_until_it_is_dropped() {
     assert_eq!(lines(&metrics, name), [format!("{name} 1")]);
     drop(request);
     assert_eq!(lines(&metrics, name), [format!("{name} 0")]);
-    metrics.answered("evaluation", 200, Duration::from_micros(30));
-    metrics.answered("evaluation", 200, Duration::from_micros(30));
+}
+
+#[test]
+fn replies_are_counted_by_code_also_those_that_nobody_expects() {
+    let metrics = Metrics::new().unwrap();
+    let replies = metrics.serves("evaluation", &[200, 400]);
+    for code in [200, 200, 418, 418] {
+        metrics.answered(&replies, code, Duration::from_micros(30));
+    }
     let name = "palisade_http_request_duration_seconds_count";
-    let expected = format!("{name}{{code=\"200\",endpoint=\"evaluation\"}} 2");
-    assert_eq!(lines(&metrics, name), [expected]);
+    let count =
+        |(code, count)| format!("{name}{{code=\"{code}\",endpoint=\"evaluation\"}} {count}");
+    assert_eq!(
+        lines(&metrics, name),
+        [(200, 2), (400, 0), (418, 2)].map(count)
+    );
 }
 
 fn snapshot(schema: &str, policies: &str) -> Snapshot {
