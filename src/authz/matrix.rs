@@ -4,7 +4,7 @@
 use std::{collections::HashMap, iter};
 
 use super::{
-    Finding, Kind, PolicyInfo, Rejection, Snapshot,
+    Finding, Kind, Rejection, Snapshot,
     query::Asked,
     spec::{Ask, Role, Row, Spec},
     symbols::TypeId,
@@ -141,12 +141,9 @@ fn cells<'s>(
 type Rulings<'s> = HashMap<&'s str, &'s str>;
 
 fn rulings(snapshot: &Snapshot) -> Rulings<'_> {
-    fn ruling(info: &PolicyInfo) -> Option<(&str, &str)> {
-        let mut annotations = info.annotations.iter();
-        let ruling = annotations.find(|(key, _)| key == "ruling")?;
-        Some((info.id.as_str(), ruling.1.as_str()))
-    }
-    snapshot.policies.infos.iter().filter_map(ruling).collect()
+    let infos = snapshot.policies.infos.iter();
+    let rulings = infos.filter_map(|info| Some((info.id.as_str(), info.annotation("ruling")?)));
+    rulings.collect()
 }
 
 /// One cell while it is computed.

@@ -72,6 +72,15 @@ enum Statement {
 }
 
 impl Policies {
+    /// The policies in force of which this holds, in reading order.
+    pub(super) fn that<'p>(
+        &'p self,
+        holds: impl Fn(&PolicyInfo) -> bool + 'p,
+    ) -> impl Iterator<Item = &'p Policy> {
+        let chosen = self.infos.iter().filter(move |info| holds(info));
+        chosen.filter_map(|info| self.set.policy(&PolicyId::new(&info.id)))
+    }
+
     /// Parses every file and links the templates; all findings at once, until there are as many as
     /// a rejection has.
     pub(super) fn parse(sources: &Sources, findings: &mut Vec<Finding>) -> Self {
@@ -131,7 +140,7 @@ impl Policies {
             help,
             span,
         };
-        let id = match statement.annotation("id") {
+        let id = match statement.id() {
             Some("") => {
                 let message = "an empty `@id`".to_owned();
                 let help = "give the policy a name of its own";
@@ -233,10 +242,12 @@ const LINK_HELP: &str =
     r#"a link is {"template_id": "…", "link_id": "…", "args": {"?principal": "User::\"a\""}}"#;
 
 impl Statement {
-    fn annotation(&self, key: &str) -> Option<&str> {
+    /// Its `@id`.
+    fn id(&self) -> Option<&str> {
+        let is_id = |(key, value): (&str, _)| (key == "id").then_some(value);
         match self {
-            Self::Policy(policy) => policy.annotation(key),
-            Self::Template(template) => template.annotation(key),
+            Self::Policy(policy) => policy.annotations().find_map(is_id),
+            Self::Template(template) => template.annotations().find_map(is_id),
         }
     }
 

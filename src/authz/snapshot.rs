@@ -52,6 +52,15 @@ pub struct PolicyInfo {
     pub annotations: Vec<(String, String)>,
 }
 
+impl PolicyInfo {
+    /// The value of an annotation. Cedar's own look-up runs its parser on the key.
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        let mut annotations = self.annotations.iter();
+        let found = annotations.find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 /// Schema, policies and entities as one unit. Compiled whole or not at all; never changes.
 #[derive(Debug)]
 pub struct Snapshot {

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use cedar_policy::Policy;
-
 use super::{
     Finding, Json, Kind, Rejection, Snapshot, SourceFile, Sources,
     coerce::{self, Sink},
@@ -86,8 +84,7 @@ impl<'s> Spec<'s> {
         let definitions = Policies::parse(&sources, &mut findings);
         definitions.validate(&sources, schema, None, &mut findings);
         let words = words(&definitions, schema, &mut symbols, &mut findings);
-        let guards = definitions.set.policies();
-        let guards = guards.filter(|policy| policy.annotation("guard").is_some());
+        let guards = definitions.that(|info| info.annotation("guard").is_some());
         let guards = Index::new(guards, Some(schema), &mut symbols);
         let worlds = of_kind(".json");
         let (world, _) = StoredEntities::parse(&worlds, Some(schema), &mut symbols, &mut findings);
@@ -141,16 +138,12 @@ fn words(
     symbols: &mut Symbols<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Word> {
-    let annotation = |info: &super::PolicyInfo, key: &str| {
-        let found = info.annotations.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.clone())
-    };
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
     for info in &definitions.infos {
         if finding::is_enough(findings) {
             return Vec::new();
         }
-        match (annotation(info, "scope"), annotation(info, "guard")) {
+        match (info.annotation("scope"), info.annotation("guard")) {
             (Some(word), None) if !names.contains(&word) => names.push(word),
             (None, Some(_)) if info.effect != "forbid" => {
                 let message = format!("`{}` is a guard that forbids nothing", info.id);
@@ -163,11 +156,12 @@ fn words(
             }
         }
     }
-    let word = |name: String| {
-        let belongs = |policy: &&Policy| policy.annotation("scope") == Some(&name);
-        let policies = definitions.set.policies().filter(belongs);
-        let index = Index::new(policies, Some(schema), symbols);
-        Word { name, index }
+    let word = |name: &str| {
+        let policies = definitions.that(|info| info.annotation("scope") == Some(name));
+        Word {
+            index: Index::new(policies, Some(schema), symbols),
+            name: name.to_owned(),
+        }
     };
     names.into_iter().map(word).collect()
 }
