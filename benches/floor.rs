@@ -83,7 +83,8 @@ fn main() {
     }
     println!();
     for (floor, server) in Floor::ALL.iter().zip(&servers) {
-        let mebibytes = server.memory() as f64 / f64::from(1 << 20);
-        println!("{}: {mebibytes:.1} MiB resident", floor.name());
+        let mebibytes = |bytes| bytes as f64 / f64::from(1 << 20);
+        let (now, most) = (mebibytes(server.memory()), mebibytes(server.peak_memory()));
+        println!("{}: {now:.1} MiB resident, {most:.1} at most", floor.name());
     }
 }

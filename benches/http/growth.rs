@@ -177,9 +177,9 @@ fn serve_all<'a>(
 
 fn measure(bench: &Bench, what: &str, serving: &[Serving<'_>]) -> Vec<Measured> {
     println!(
-        "| {what} | of | memory | first answer after | CPU for one request | p50 | p99 | requests a second |"
+        "| {what} | of | memory | at most | first answer after | CPU for one request | p50 | p99 | requests a second |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let targets: Vec<Target<'_>> = serving
         .iter()
         .map(|serving| Target {
@@ -191,9 +191,10 @@ fn measure(bench: &Bench, what: &str, serving: &[Serving<'_>]) -> Vec<Measured> 
     let measured = bench.plan().run(&targets);
     for (serving, measured) in serving.iter().zip(&measured) {
         let memory = serving.started.server.memory() >> 20;
+        let most = serving.started.server.peak_memory() >> 20;
         let took = serving.started.took.as_secs_f64();
         println!(
-            "| {} | {} | {memory} MiB | {took:.2} s | {} |",
+            "| {} | {} | {memory} MiB | {most} MiB | {took:.2} s | {} |",
             serving.set,
             serving.product,
             measured.cells()

@@ -40,7 +40,12 @@ impl fmt::Display for Spread {
             least,
             most,
         } = self;
-        write!(f, "{median:.digits$} ({least:.digits$}–{most:.digits$})")
+        write!(f, "{median:.digits$}")?;
+        // Of one value there is nothing more to say.
+        if least < most {
+            write!(f, " ({least:.digits$}–{most:.digits$})")?;
+        }
+        Ok(())
     }
 }
 

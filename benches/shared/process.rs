@@ -69,9 +69,18 @@ impl Server {
 
     /// What of its memory is resident, in bytes.
     pub(crate) fn memory(&self) -> u64 {
+        self.bytes("VmRSS:")
+    }
+
+    /// The most that was resident at any time.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.bytes("VmHWM:")
+    }
+
+    fn bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(self.proc().join("status")).unwrap();
         let mut lines = status.lines();
-        let size = lines.find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let size = lines.find_map(|line| line.strip_prefix(name)).unwrap();
         let kib = size.trim().strip_suffix(" kB").unwrap();
         kib.parse::<u64>().unwrap() << 10
     }

@@ -7,6 +7,10 @@ use std::fmt::Write as _;
 
 use crate::ask::Ask;
 
+mod brought;
+
+pub(crate) use brought::{inline, stored};
+
 /// What `palisade serve` takes as three arguments. Lists are the texts of files.
 #[derive(Clone, Debug)]
 pub(crate) struct Set {
@@ -61,9 +65,6 @@ const ACTIONS: usize = 1_000;
 const POLICIES_PER_FILE: usize = 1_000;
 const ENTITIES_PER_FILE: usize = 100_000;
 
-/// How many different worlds come with questions, of ten entities each.
-const BROUGHT: usize = 16;
-
 impl Set {
     /// So many policies, all but the first fifty about this.
     pub(crate) fn of_policies(extra: Extra, count: usize) -> Self {
@@ -93,12 +94,11 @@ impl Set {
         }
     }
 
-    /// Stored, what [`stored`] asks about.
+    /// Ten entities around each note that [`stored`] asks about, and others.
     pub(crate) fn of_brought() -> Self {
         let mut set = Self::of_entities(ENTITIES_BESIDE_POLICIES);
-        let worlds = (0..BROUGHT).flat_map(|number| Brought { number }.entities());
-        set.entities
-            .push(format!("[{}]", worlds.collect::<Vec<_>>().join(",\n")));
+        let brought: Vec<String> = brought::entities().collect();
+        set.entities.push(format!("[{}]", brought.join(",\n")));
         set
     }
 }
@@ -112,18 +112,6 @@ pub(crate) fn to_policies() -> Vec<Ask> {
 pub(crate) fn to_entities(count: usize) -> Vec<Ask> {
     let world = World::of(count);
     (0..QUESTIONS).map(|number| world.ask(number)).collect()
-}
-
-/// Questions about a note, with it and nine others stored.
-pub(crate) fn stored() -> Vec<Ask> {
-    let ask = |number| Brought { number }.ask_stored();
-    (0..BROUGHT).map(ask).collect()
-}
-
-/// The same, but the ten come with the question.
-pub(crate) fn inline() -> Vec<Ask> {
-    let ask = |number| Brought { number }.ask_inline();
-    (0..BROUGHT).map(ask).collect()
 }
 
 fn schema() -> String {
@@ -150,7 +138,7 @@ action "view" appliesTo {
 }
 
 /// The policies of every set. Those about the action that is asked for, with a world's answers in
-/// [`World::ask`] and [`Brought::allowed`].
+/// [`World::ask`] and [`brought::Brought::allowed`].
 fn base() -> Vec<String> {
     let asked = r#"
 @id("annotator") permit (principal is User, action == Action::"view", resource is Task)
@@ -336,95 +324,4 @@ fn reference(type_name: &str, id: &str) -> String {
 
 fn as_value(reference: &str) -> String {
     format!(r#"{{"__entity":{reference}}}"#)
-}
-
-/// Ten entities around one note, that can come with a question: the note, its task, the project of
-/// that, and seven people.
-#[derive(Clone, Copy)]
-struct Brought {
-    number: usize,
-}
-
-/// Annotators that are nothing else.
-const WORKERS: [&str; 3] = ["first", "second", "third"];
-
-impl Brought {
-    /// The subject is an annotator of the task, or not; by turns.
-    fn allowed(self) -> bool {
-        self.number.is_multiple_of(2)
-    }
-
-    fn id(self, name: &str) -> String {
-        format!("brought-{}/{name}", self.number)
-    }
-
-    fn entities(self) -> Vec<String> {
-        let refer = |type_name, name: &str| as_value(&reference(type_name, &self.id(name)));
-        let user = |name: &str| refer("User", name);
-        let team = as_value(&reference("Team", &team(0)));
-        let person = format!(r#"{{"level":5,"team":{team}}}"#);
-        let people = ["subject", "author", "lead", "reviewer"]
-            .iter()
-            .chain(&WORKERS);
-        let mut all: Vec<String> = people
-            .map(|name| entity(("User", &self.id(name)), &person, ""))
-            .collect();
-        let attributes = format!(
-            r#"{{"task":{},"author":{}}}"#,
-            refer("Task", "task"),
-            user("author")
-        );
-        all.push(entity(("Note", &self.id("note")), &attributes, ""));
-        let subject = self.allowed().then_some(&"subject");
-        let annotators: Vec<String> = WORKERS.iter().chain(subject).map(|it| user(it)).collect();
-        let attributes = format!(
-            r#"{{"project":{},"annotators":[{}],"reviewers":[{}]}}"#,
-            refer("Project", "project"),
-            annotators.join(","),
-            user("reviewer")
-        );
-        all.push(entity(("Task", &self.id("task")), &attributes, ""));
-        let attributes = format!(r#"{{"lead":{},"level":2}}"#, user("lead"));
-        all.push(entity(("Project", &self.id("project")), &attributes, ""));
-        all
-    }
-
-    fn ask_stored(self) -> Ask {
-        let (subject, note) = (self.id("subject"), self.id("note"));
-        Ask::new(("User", &subject), "view", ("Note", &note), self.allowed())
-    }
-
-    fn ask_inline(self) -> Ask {
-        // Under ids that are not stored.
-        let id = |name: &str| self.id(name).replace("brought", "carried");
-        let given = |type_name, name: &str, properties: &str| {
-            let id = id(name);
-            format!(r#"{{"type":"{type_name}","id":"{id}","properties":{properties}}}"#)
-        };
-        let person = format!(r#"{{"level":5,"team":"{}"}}"#, team(0));
-        let user = |name: &str| given("User", name, &person);
-        // Its properties stand where it is the subject.
-        let subject = format!("\"{}\"", id("subject"));
-        let annotators = WORKERS.iter().map(|it| user(it));
-        let annotators = annotators.chain(self.allowed().then_some(subject));
-        let properties = format!(r#"{{"lead":{},"level":2}}"#, user("lead"));
-        let properties = format!(
-            r#"{{"project":{},"annotators":[{}],"reviewers":[{}]}}"#,
-            given("Project", "project", &properties),
-            annotators.collect::<Vec<_>>().join(","),
-            user("reviewer")
-        );
-        let properties = format!(
-            r#"{{"task":{},"author":{}}}"#,
-            given("Task", "task", &properties),
-            user("author")
-        );
-        let (subject, note) = (user("subject"), given("Note", "note", &properties));
-        Ask {
-            body: format!(
-                r#"{{"subject":{subject},"action":{{"name":"view"}},"resource":{note}}}"#
-            ),
-            allowed: self.allowed(),
-        }
-    }
 }
