@@ -43,6 +43,7 @@ pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
 pub use matrix::{Line, Matrix, Table};
 pub use nesting::EVALUATION_STACK_BYTES;
+pub use notes::Diagnostics;
 pub use policies::Valid;
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};

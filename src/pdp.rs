@@ -6,8 +6,8 @@ use tracing::{Level, debug, enabled, info, warn};
 
 use crate::{
     authz::{
-        Answer, Found, Narrowing, OnPolicyError, Outcome, PolicyError, Query, RawQuery, Revision,
-        Search, Snapshot, Wanted,
+        Answer, Diagnostics, Found, Narrowing, OnPolicyError, Outcome, PolicyError, Query,
+        RawQuery, Revision, Search, Snapshot, Wanted,
     },
     store::Reader,
     telemetry::{About, Metrics, Throttle},
@@ -84,8 +84,8 @@ impl<'a> Session<'a> {
     }
 
     /// Parses a question that is always answered, and decides it.
-    pub fn ask(&self, raw: &RawQuery<'_>) -> Answer {
-        self.decide(&self.snapshot.query(raw))
+    pub fn ask(&self, raw: &RawQuery<'_>, diagnostics: Diagnostics) -> Answer {
+        self.decide(&self.snapshot.query_noting(raw, diagnostics))
     }
 
     /// Decides a query that this session's snapshot parsed, counts it and says so in the log.

@@ -5,6 +5,10 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -22,8 +26,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
-    runtime::{Builder, Runtime},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    runtime::{Builder, Handle},
 };
 
 /// The first argument of a process that is to be a floor; what follows is which, and its socket file.
@@ -77,28 +81,61 @@ pub(crate) fn be_one_if_asked() {
         let _ = io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    runtime().block_on(serve(floor, socket));
+    let mut accepting = Builder::new_multi_thread();
+    let accepting = accepting.worker_threads(2).enable_all().build().unwrap();
+    accepting.block_on(serve(floor, socket, Threads::start()));
 }
 
-/// As `palisade serve` has it by default.
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().unwrap()
+/// The threads that answer, each with a runtime of its own, as `palisade serve` has them by default.
+#[derive(Clone)]
+struct Threads {
+    runtimes: Arc<[Handle]>,
+    connections: Arc<AtomicUsize>,
 }
 
-async fn serve(floor: Floor, socket: PathBuf) {
+impl Threads {
+    fn start() -> Self {
+        let count = thread::available_parallelism().unwrap().get();
+        let start = |_| {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let handle = runtime.handle().clone();
+            thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+            handle
+        };
+        Self {
+            runtimes: (0..count).map(start).collect(),
+            connections: Arc::default(),
+        }
+    }
+
+    /// The runtime of the next connection.
+    fn next(&self) -> &Handle {
+        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
+        &self.runtimes[connection % self.runtimes.len()]
+    }
+}
+
+async fn serve(floor: Floor, socket: PathBuf, threads: Threads) {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let unix = UnixListener::bind(socket).unwrap();
     println!("{}", tcp.local_addr().unwrap());
+    let of_socket = threads.clone();
     tokio::spawn(async move {
         loop {
             let (stream, _) = unix.accept().await.unwrap();
-            tokio::spawn(connection(floor, stream));
+            let stream = stream.into_std().unwrap();
+            of_socket.next().spawn(async move {
+                connection(floor, UnixStream::from_std(stream).unwrap()).await;
+            });
         }
     });
     loop {
         let (stream, _) = tcp.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        tokio::spawn(connection(floor, stream));
+        let stream = stream.into_std().unwrap();
+        threads.next().spawn(async move {
+            connection(floor, TcpStream::from_std(stream).unwrap()).await;
+        });
     }
 }
 

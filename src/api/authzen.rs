@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    authz::{Answer, Decision, Json, Object},
+    authz::{Answer, Decision, Diagnostics, Json, Object},
     pdp::Session,
 };
 
@@ -26,7 +26,7 @@ pub(super) use metadata::Metadata;
 pub use metadata::{BadPublicUrl, PublicUrl};
 pub(super) use search::{Sought, search};
 
-use question::Slots;
+use question::{Question, Slots};
 
 /// How the AuthZEN endpoints behave where the standard leaves a choice.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,17 @@ pub(super) struct Rules {
     decision_context: bool,
 }
 
+impl Rules {
+    /// How much an answer says of the question.
+    fn tells(self, question: &Question<'_>) -> Diagnostics {
+        if self.decision_context || question.explain {
+            Diagnostics::Full
+        } else {
+            Diagnostics::Denials
+        }
+    }
+}
+
 impl AuthzenOptions {
     pub(super) fn rules(&self) -> Rules {
         Rules {
@@ -109,8 +120,9 @@ pub(super) fn explain(
 /// Answers a body that asks one question.
 fn single(session: &Session<'_>, object: &Object<'_>, rules: Rules) -> Result<Reply, Refusal> {
     let question = Slots::top(object).question().map_err(Refusal::invalid)?;
-    let answer = session.ask(&question.raw());
-    if rules.decision_context || question.explain {
+    let told = rules.tells(&question);
+    let answer = session.ask(&question.raw(), told);
+    if told == Diagnostics::Full {
         return Ok(reply::json(StatusCode::OK, &Decided::explained(answer)));
     }
     let text: &'static [u8] = match answer.decision() {

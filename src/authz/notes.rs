@@ -11,6 +11,16 @@ const MAX_NOTES: usize = 64;
 /// How many characters of a name that a caller chose are repeated.
 const MAX_NAME: usize = 64;
 
+/// What is noted of a question that is odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Diagnostics {
+    /// Only why it is denied before evaluation. Whoever does not tell its caller needs no more, and
+    /// to write a line takes as long as to evaluate some policies.
+    Denials,
+    /// Also what was left out of it.
+    Full,
+}
+
 /// Notes on one question.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -19,11 +29,24 @@ pub(super) struct Notes {
     more: usize,
     /// Why the question is denied before evaluation.
     reasons: Vec<String>,
+    /// Nobody wants to know what was left out.
+    only_reasons: bool,
 }
 
 impl Notes {
+    /// None yet; of this kind.
+    pub(super) fn new(diagnostics: Diagnostics) -> Self {
+        Self {
+            only_reasons: diagnostics == Diagnostics::Denials,
+            ..Self::default()
+        }
+    }
+
     /// Something was left out. Nothing is written if there is no room.
     pub(super) fn left_out(&mut self, note: fmt::Arguments<'_>) {
+        if self.only_reasons {
+            return;
+        }
         if self.lines.len() < MAX_NOTES {
             self.lines.push(note.to_string());
         } else {

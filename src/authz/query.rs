@@ -1,7 +1,7 @@
 //! From what a caller says to a query that fits the snapshot.
 
 use super::{
-    Object, Snapshot,
+    Diagnostics, Object, Snapshot,
     symbols::{Symbols, Uid},
     value::Value,
     world::Given,
@@ -120,8 +120,12 @@ impl<'s> Query<'s> {
     }
 
     /// Parses a question that is always answered.
-    pub(super) fn parse(snapshot: &'s Snapshot, raw: &RawQuery<'_>) -> Self {
-        let mut reading = Reading::new(snapshot);
+    pub(super) fn parse(
+        snapshot: &'s Snapshot,
+        raw: &RawQuery<'_>,
+        diagnostics: Diagnostics,
+    ) -> Self {
+        let mut reading = Reading::new(snapshot, diagnostics);
         match reading.read(raw) {
             Ok(asked) => reading.finish(asked),
             Err(action) => reading.denied(action),

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Answer, Decision, Object, OnPolicyError, PolicyError, RawAction, RawEntity, RawQuery, Snapshot,
-    query::Reading,
+    Answer, Decision, Diagnostics, Object, OnPolicyError, PolicyError, RawAction, RawEntity,
+    RawQuery, Snapshot, query::Reading,
 };
 
 mod candidates;
@@ -195,7 +195,7 @@ impl<'s> Search<'s> {
                 raw,
             };
         };
-        let mut reading = Reading::new(snapshot);
+        let mut reading = Reading::new(snapshot, Diagnostics::Full);
         let read = reading.read(&raw.question(PROBE));
         let (inline, symbols, diagnostics) = reading.into_parts();
         // An alias is read as another entity, maybe of another type, and what came along may be read
@@ -262,7 +262,10 @@ impl<'s> Search<'s> {
                 continue;
             };
             let query = match narrowed {
-                None => Some(self.snapshot.query(&self.raw.question(id))),
+                None => {
+                    let question = self.raw.question(id);
+                    Some(self.snapshot.query_noting(&question, Diagnostics::Denials))
+                }
                 Some((narrowed, uid)) => narrowed.query(uid),
             };
             let Some(query) = query else { continue };

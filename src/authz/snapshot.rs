@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    Answer, BadQuery, CedarEntities, CedarQuery, Finding, Json, OnPolicyError, Outcome,
-    PolicyError, Query, RawQuery, RawSearch, Rehearsal, Rejection, Revision, Search, SourceFile,
-    Sources, canary, compile,
+    Answer, BadQuery, CedarEntities, CedarQuery, Diagnostics, Finding, Json, OnPolicyError,
+    Outcome, PolicyError, Query, RawQuery, RawSearch, Rehearsal, Rejection, Revision, Search,
+    SourceFile, Sources, canary, compile,
     conditions::Conditions,
     expr::Scene,
     finding,
@@ -163,7 +163,12 @@ impl Snapshot {
 
     /// Parses a question that is always answered.
     pub fn query(&self, raw: &RawQuery<'_>) -> Query<'_> {
-        Query::parse(self, raw)
+        self.query_noting(raw, Diagnostics::Full)
+    }
+
+    /// [`Snapshot::query`], with so many diagnostics.
+    pub fn query_noting(&self, raw: &RawQuery<'_>, diagnostics: Diagnostics) -> Query<'_> {
+        Query::parse(self, raw, diagnostics)
     }
 
     /// Parses and checks the entities of a Cedar-shaped call. `replace` takes the store's place,

@@ -9,7 +9,7 @@ use crate::{
         deadline::Deadline,
         reply::{self, Refusal, Reply},
     },
-    authz::{Json, Object},
+    authz::{Diagnostics, Json, Object},
     pdp::Session,
 };
 
@@ -94,11 +94,12 @@ fn one<'a>(
         format!("`evaluations[{index}]` must be an object, not {kind}")
     })?;
     let question = Slots::item(item, index, defaults, rules.batch_defaults).question()?;
-    let answer = session.ask(&question.raw());
-    if rules.decision_context || question.explain {
-        return Ok(Decided::explained(answer));
-    }
-    Ok(Decided::plain(&answer))
+    let told = rules.tells(&question);
+    let answer = session.ask(&question.raw(), told);
+    Ok(match told {
+        Diagnostics::Denials => Decided::plain(&answer),
+        Diagnostics::Full => Decided::explained(answer),
+    })
 }
 
 /// The items; none means that the body asks a single question.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::authz::{
     Json, Object, Snapshot, coerce, hierarchy,
     inline::{Inline, MAX_ENTITIES},
-    notes::{self, Notes, Path},
+    notes::{self, Diagnostics, Notes, Path},
     schema::{self, Shape},
     symbols::{Name, Symbols, Uid},
     value::{Entity, Fields, Value},
@@ -31,8 +31,11 @@ pub(in crate::authz) struct Reading<'s, 'a> {
 }
 
 impl<'s, 'a> Reading<'s, 'a> {
-    pub(in crate::authz) fn new(snapshot: &'s Snapshot) -> Self {
-        Self::above(snapshot, &snapshot.symbols)
+    pub(in crate::authz) fn new(snapshot: &'s Snapshot, diagnostics: Diagnostics) -> Self {
+        Self {
+            notes: Notes::new(diagnostics),
+            ..Self::above(snapshot, &snapshot.symbols)
+        }
     }
 
     /// A question whose uids and names may be known in a layer on top of the snapshot's.
