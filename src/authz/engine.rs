@@ -6,10 +6,7 @@
 //! for what we are not sure of. Both crates are pinned to the same version; nothing below promises
 //! to stay as it is.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use cedar_policy::{
     AuthorizationError, Entities, EntityTypeName, EntityUid, Policy, Request, Schema,
@@ -27,6 +24,7 @@ use cedar_policy_core::{
         types::{Attributes, EntityKind, Type},
     },
 };
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     schema::{Attribute, Shape, ValueType},

@@ -3,12 +3,10 @@
 //! Left out is exactly what Cedar itself would reject by a scope, whatever the conditions, the
 //! context and the other entities are; `tests/core/differential.rs` holds it to that.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet};
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     engine,

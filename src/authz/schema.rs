@@ -1,6 +1,6 @@
 //! The schema as the rest of the core asks it: types, shapes, what only the store speaks for.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use miette::Diagnostic;

@@ -1,9 +1,8 @@
 //! Schema, policies and entities, validated whole, immutable.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
+
+use hashbrown::HashMap;
 
 use super::{
     Answer, BadQuery, CedarEntities, CedarQuery, Diagnostics, Finding, Json, OnPolicyError,

@@ -1,6 +1,6 @@
 //! The entities a snapshot holds: read, given their parents, closed, and checked against the schema.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{
     Finding, SourceFile, engine, finding, hierarchy,
