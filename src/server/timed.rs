@@ -12,6 +12,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+/// Head and body up to this length are joined before they are written: for the system to gather
+/// them takes longer than a copy. Nearly all answers are a few hundred bytes. Hyper would join
+/// longer ones, too, and keep as much memory for each connection as its longest answer had.
+const SMALL_BYTES: usize = 1 << 10;
+
 /// Stands directly on the socket, below TLS, so that every byte the caller takes counts.
 pub(super) struct Timed<S> {
     stream: S,
@@ -47,6 +52,17 @@ impl<S> Timed<S> {
     }
 }
 
+/// All of them in one piece, if there is space for it.
+fn joined<'s>(bufs: &[io::IoSlice<'_>], space: &'s mut [u8]) -> Option<&'s [u8]> {
+    let mut length = 0;
+    for buf in bufs {
+        let end = length + buf.len();
+        space.get_mut(length..end)?.copy_from_slice(buf);
+        length = end;
+    }
+    space.get(..length)
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -72,7 +88,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wrote = pin!(&mut self.stream).poll_write_vectored(cx, bufs);
+        let mut space = [0; SMALL_BYTES];
+        let stream = pin!(&mut self.stream);
+        let wrote = match joined(bufs, &mut space) {
+            Some(joined) => stream.poll_write(cx, joined),
+            None => stream.poll_write_vectored(cx, bufs),
+        };
         self.in_time(wrote, cx)
     }
 
@@ -88,5 +109,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = pin!(&mut self.stream).poll_shutdown(cx);
         self.in_time(shut, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_short_is_joined() {
+        let bufs = [&b"ab"[..], b"", b"c"].map(io::IoSlice::new);
+        assert_eq!(joined(&bufs, &mut [0; 4]), Some(&b"abc"[..]));
+        assert_eq!(joined(&bufs, &mut [0; 3]), Some(&b"abc"[..]));
+        assert_eq!(joined(&bufs, &mut [0; 2]), None);
+        assert_eq!(joined(&[], &mut [0; 2]), Some(&b""[..]));
     }
 }
