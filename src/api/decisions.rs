@@ -104,6 +104,16 @@ impl Decisions {
         }
         let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
         endpoint.allows(request.method())?;
+        self.answer_at(endpoint, request, peer, about).await
+    }
+
+    async fn answer_at(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Incoming>,
+        peer: &Peer,
+        about: &About,
+    ) -> Result<Reply, Refusal> {
         let (rules, limits) = (self.rules, self.limits);
         match endpoint {
             Endpoint::Metadata => about.say(|| self.metadata.answer(&request, peer)),
