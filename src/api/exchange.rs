@@ -98,8 +98,8 @@ where
     F: Future<Output = Result<Reply, Refusal>>,
 {
     unwound(answering).await.unwrap_or_else(|| {
-        let (endpoint, request_id) = (about.endpoint, &about.request_id);
-        error!(endpoint, ?request_id, "a handler of `{endpoint}` panicked");
+        let endpoint = about.endpoint;
+        about.say(|| error!(endpoint, "a handler of `{endpoint}` panicked"));
         Err(Refusal::internal())
     })
 }

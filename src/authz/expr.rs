@@ -303,10 +303,11 @@ fn is_in(uid: Uid, groups: &Value, scene: &Scene<'_>) -> Result<bool, Unsure> {
     if let Some(group) = groups.as_entity() {
         return Ok(scene.world.is_in(uid, group));
     }
+    let ancestors = scene.world.ancestors(uid);
     let mut found = false;
     for group in set(groups)?.iter() {
         let group = group.as_entity().ok_or(Unsure)?;
-        found = found || scene.world.is_in(uid, group);
+        found = found || uid == group || ancestors.contains(group);
     }
     Ok(found)
 }

@@ -29,8 +29,6 @@ struct Relevant {
     /// Places in the list of rules, in order.
     rules: Vec<usize>,
     by_sides: BySides,
-    /// Every uid in their texts.
-    literals: Vec<Uid>,
     /// Through how many entities in a row they look, at most.
     sight: usize,
 }
@@ -61,10 +59,6 @@ impl Index {
         let declared = schema.into_iter().flat_map(|schema| schema.cedar.actions());
         actions.extend(declared.cloned());
         let groups = Groups::of(schema);
-        let texts: Vec<Text> = policies
-            .iter()
-            .map(|(policy, _)| Text::of(policy, symbols))
-            .collect();
         let rules: Vec<Rule> = policies
             .iter()
             .map(|(policy, _)| Rule::new(policy, symbols))
@@ -73,7 +67,7 @@ impl Index {
         let mut built: HashMap<Vec<usize>, Arc<Relevant>> = HashMap::new();
         let mut relevant = |action: Option<&EntityUid>| {
             let chosen = scopes.chosen(&groups, action);
-            let build = |chosen: &Vec<usize>| Arc::new(Relevant::new(chosen, &rules, &texts));
+            let build = |chosen: &Vec<usize>| Arc::new(Relevant::new(chosen, &rules));
             let found = built.get(&chosen).map(Arc::clone);
             found.unwrap_or_else(|| {
                 let new = build(&chosen);
@@ -87,7 +81,7 @@ impl Index {
             .map(|action| (symbols.uid_of(action), relevant(Some(action))));
         let by_action = by_action.collect();
         Self {
-            everywhere: Relevant::new(&scopes.anywhere, &rules, &texts),
+            everywhere: Relevant::new(&scopes.anywhere, &rules),
             by_action,
             others,
             rules,
@@ -105,7 +99,7 @@ impl Index {
             });
         }
         if verdict.is_unsure() {
-            verdict.ask_cedar(scene, || self.reached(scene));
+            verdict.ask_cedar(scene);
         }
         verdict
     }
@@ -113,12 +107,6 @@ impl Index {
     /// Whether a forbid is satisfied.
     pub(super) fn forbids(&self, scene: &Scene<'_>) -> bool {
         !self.ask(scene).forbids.is_empty()
-    }
-
-    /// Every uid in the texts of the policies that can matter.
-    pub(super) fn literals(&self, action: Uid) -> impl Iterator<Item = Uid> {
-        let relevant = self.relevant(action).into_iter();
-        relevant.flat_map(|relevant| relevant.literals.iter().copied())
     }
 
     /// The policies that can matter for this action.
@@ -146,49 +134,18 @@ impl Index {
             self.by_action.get(&action).unwrap_or(&self.others),
         ]
     }
-
-    /// Whatever the policies that can matter may look into.
-    fn reached(&self, scene: &Scene<'_>) -> Vec<Uid> {
-        let mut roots = vec![scene.principal, scene.resource, scene.action];
-        scene.context.mentions(&mut |uid| roots.push(uid));
-        let sight = self.sight(scene.action);
-        let literals = self.literals(scene.action);
-        scene.world.reach(roots, literals, sight).entities
-    }
-}
-
-/// What the text of a policy tells, but for its meaning.
-struct Text {
-    literals: Vec<Uid>,
-    sight: usize,
-}
-
-impl Text {
-    fn of(policy: &Policy, symbols: &mut Symbols<'_>) -> Self {
-        let named = policy.entity_literals();
-        Self {
-            literals: named.iter().map(|uid| symbols.uid_of(uid)).collect(),
-            sight: engine::sight(policy),
-        }
-    }
 }
 
 impl Relevant {
-    fn new(places: &[usize], rules: &[Rule], texts: &[Text]) -> Self {
-        let chosen = places.iter().filter_map(|place| texts.get(*place));
-        let literals: HashSet<Uid> = chosen
-            .clone()
-            .flat_map(|it| &it.literals)
-            .copied()
-            .collect();
+    fn new(places: &[usize], rules: &[Rule]) -> Self {
+        let chosen = places.iter().filter_map(|place| rules.get(*place));
         let scopes = |rule: &Rule| -> [Scope; 2] { [rule.principal, rule.resource] };
         let sided = places.iter().copied();
         let sided = sided.filter_map(|place| Some((place, scopes(rules.get(place)?))));
         Self {
             rules: places.to_vec(),
             by_sides: BySides::of(sided),
-            literals: literals.into_iter().collect(),
-            sight: chosen.map(|it| it.sight).max().unwrap_or(0),
+            sight: chosen.map(Rule::sight).max().unwrap_or(0),
         }
     }
 }

@@ -80,8 +80,11 @@ impl Inline {
 
     /// The stored entity that the question sees under this uid, if it brought no other.
     pub(super) fn kept<'a>(&self, stored: &'a StoredEntities, uid: Uid) -> Option<&'a Entity> {
-        let entity = if self.replaces { None } else { stored.get(uid) };
-        entity.or_else(|| stored.action(uid))
+        if self.replaces {
+            stored.action(uid)
+        } else {
+            stored.kept(uid)
+        }
     }
 }
 
@@ -166,13 +169,15 @@ impl Above {
     /// Everything above an entity, as the question sees it; `None` if that is what is stored.
     pub(super) fn ancestors(&self, uid: Uid, hierarchy: &Hierarchy<'_>) -> Option<Uids> {
         let mut all = HashSet::new();
+        // Whoever is above may be known before what is above it.
+        let mut expanded = HashSet::new();
         let mut queue: Vec<Uid> = hierarchy.parents(uid)?.iter().collect();
         let kept = |uid| {
             let kept = hierarchy.inline.kept(hierarchy.stored, uid);
             kept.into_iter().flat_map(|it| it.ancestors.iter())
         };
         while let Some(above) = queue.pop() {
-            if all.contains(&above) {
+            if !expanded.insert(above) {
                 continue;
             }
             if let Some(row) = self.row(above) {
@@ -206,8 +211,13 @@ impl Above {
 
     fn numbered_in<'s>(&'s self, row: &'s [u64]) -> impl Iterator<Item = Uid> + 's {
         let numbers = row.iter().enumerate().flat_map(|(word, bits)| {
-            let set = (0..64).filter(move |bit| bits >> bit & 1 == 1);
-            set.map(move |bit| word * 64 + bit)
+            let mut left = *bits;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros() as usize;
+                // Takes the lowest bit away; of none there is none to take.
+                left &= left.checked_sub(1)?;
+                Some(word * 64 + bit)
+            })
         });
         numbers.filter_map(|number| self.uids.get(number).copied())
     }

@@ -96,7 +96,7 @@ impl Path<'_> {
 }
 
 /// A name that may be as long as its caller likes.
-struct Name<'n>(&'n str);
+pub(super) struct Name<'n>(pub(super) &'n str);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,14 +107,13 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// An entity whose id may be as long as its caller likes.
+/// An entity whose type and id may be as long as its caller likes.
 pub(super) fn entity(uid: Uid, symbols: &Symbols<'_>) -> impl fmt::Display {
     fmt::from_fn(move |f| {
-        let id = symbols.id(uid);
-        if id.len() <= MAX_NAME {
+        let (kind, id) = (symbols.type_text(symbols.kind(uid)), symbols.id(uid));
+        if kind.len().max(id.len()) <= MAX_NAME {
             return write!(f, "{}", symbols.show(uid));
         }
-        let kind = symbols.type_text(symbols.kind(uid));
-        write!(f, "{kind}::\"{}\"", Name(id))
+        write!(f, "{}::\"{}\"", Name(kind), Name(id))
     })
 }

@@ -1,7 +1,7 @@
 //! From what a caller says to a query that fits the snapshot.
 
 use super::{
-    Diagnostics, Object, Snapshot,
+    Diagnostics, Object, Snapshot, notes,
     symbols::{Symbols, Uid},
     value::Value,
     world::Given,
@@ -135,6 +135,6 @@ impl<'s> Query<'s> {
 
 /// Why a question is denied before it reaches the policies.
 pub(super) fn not_stored(uid: Uid, symbols: &Symbols<'_>) -> String {
-    let uid = symbols.show(uid);
+    let uid = notes::entity(uid, symbols);
     format!("`{uid}` is not stored, and only the store speaks for its type: denied")
 }

@@ -19,6 +19,10 @@ pub(super) struct Rule {
     action: ActionScope,
     pub(super) resource: Scope,
     condition: Condition,
+    /// Every uid in its text.
+    literals: Box<[Uid]>,
+    /// Through how many entities in a row it looks, at most.
+    sight: usize,
 }
 
 /// What a policy says of its principal, or its resource.
@@ -34,6 +38,7 @@ pub(super) enum Scope {
 #[derive(Debug)]
 enum ActionScope {
     Any,
+    Equal(Uid),
     In(Box<[Uid]>),
 }
 
@@ -49,7 +54,7 @@ impl Rule {
     pub(super) fn new(policy: &Policy, symbols: &mut Symbols<'_>) -> Self {
         let action = match policy.action_constraint() {
             ActionConstraint::Any => ActionScope::Any,
-            ActionConstraint::Eq(action) => ActionScope::In(Box::new([symbols.uid_of(&action)])),
+            ActionConstraint::Eq(action) => ActionScope::Equal(symbols.uid_of(&action)),
             ActionConstraint::In(listed) => {
                 ActionScope::In(listed.iter().map(|it| symbols.uid_of(it)).collect())
             }
@@ -62,6 +67,12 @@ impl Rule {
                 Some(None) => Condition::Always,
                 Some(Some(expr)) => Condition::When(expr),
             },
+            literals: policy
+                .entity_literals()
+                .iter()
+                .map(|uid| symbols.uid_of(uid))
+                .collect(),
+            sight: engine::sight(policy),
             policy: policy.clone(),
             action,
         }
@@ -74,6 +85,16 @@ impl Rule {
 
     pub(super) fn id(&self) -> &PolicyId {
         self.policy.id()
+    }
+
+    /// Every uid in its text.
+    pub(super) fn literals(&self) -> impl Iterator<Item = Uid> {
+        self.literals.iter().copied()
+    }
+
+    /// Through how many entities in a row it looks, at most.
+    pub(super) fn sight(&self) -> usize {
+        self.sight
     }
 
     pub(super) fn forbids(&self) -> bool {
@@ -123,7 +144,7 @@ impl Scope {
         }
     }
 
-    /// Whether it lets an entity in, in some world.
+    /// Whether it lets an entity in, in some world. Raises no errors.
     pub(super) fn lets_in(self, uid: Uid, world: &World<'_>) -> bool {
         match self {
             Self::Any => true,
@@ -139,9 +160,11 @@ impl ActionScope {
     fn lets_in(&self, scene: &Scene<'_>) -> bool {
         match self {
             Self::Any => true,
+            Self::Equal(action) => scene.action == *action,
             Self::In(listed) => {
-                let mut listed = listed.iter();
-                listed.any(|group| scene.world.is_in(scene.action, *group))
+                let ancestors = scene.world.ancestors(scene.action);
+                let holds = |group: &Uid| scene.action == *group || ancestors.contains(*group);
+                listed.iter().any(holds)
             }
         }
     }

@@ -321,7 +321,10 @@ fn answer(verdict: Verdict<'_>, on_error: OnPolicyError, diagnostics: Vec<String
     let forbid_erred = verdict.errors.iter().any(|(rule, _)| rule.forbids());
     let outcome = match verdict.allows() {
         false if !policies.is_empty() => Outcome::Forbidden,
-        _ if forbid_erred && on_error == OnPolicyError::Deny => Outcome::Error,
+        // What is our own fault is an error under either rule.
+        _ if forbid_erred && (on_error == OnPolicyError::Deny || verdict.is_untold()) => {
+            Outcome::Error
+        }
         true => Outcome::Permitted,
         false => Outcome::NotPermitted,
     };

@@ -126,6 +126,11 @@ impl StoredEntities {
         self.actions.get(&uid)
     }
 
+    /// The stored entity, or the action.
+    pub(super) fn kept(&self, uid: Uid) -> Option<&Entity> {
+        self.get(uid).or_else(|| self.action(uid))
+    }
+
     /// The stored entities of a type, sorted by id.
     pub(super) fn of_type(&self, kind: TypeId) -> &[Uid] {
         self.by_type.get(&kind).map_or(&[], Vec::as_slice)

@@ -14,6 +14,8 @@ use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smol_str::SmolStr;
 
+use super::notes;
+
 /// An entity, existing or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Uid(u32);
@@ -127,7 +129,7 @@ impl<'b> Symbols<'b> {
             return Ok(known);
         }
         let parsed = EntityTypeName::from_str(name)
-            .map_err(|_| format!("`{name}` is not the name of an entity type"))?;
+            .map_err(|_| format!("`{}` is not the name of an entity type", notes::Name(name)))?;
         Ok(self.type_of_name(&parsed))
     }
 

@@ -72,8 +72,9 @@ pub(super) struct World<'w> {
     stored: &'w StoredEntities,
     schema: Option<&'w SchemaModel>,
     given: Option<&'w Given>,
-    /// What is above stored entities that something which came along stands above.
-    lifted: RefCell<HashMap<Uid, Rc<Uids>>>,
+    /// What is above stored entities that something which came along stands above; `None` for those
+    /// that are as they are stored.
+    lifted: RefCell<HashMap<Uid, Option<Rc<Uids>>>>,
 }
 
 /// What is above an entity.
@@ -132,7 +133,7 @@ impl<'w> World<'w> {
     /// The entity, but for its ancestors: those are for [`Self::is_in`] to say.
     pub(super) fn entity(&self, uid: Uid) -> Option<&'w Entity> {
         match self.given {
-            None => self.stored.get(uid).or_else(|| self.stored.action(uid)),
+            None => self.stored.kept(uid),
             Some(given) => given.inline.lookup(self.stored, uid),
         }
     }
@@ -150,16 +151,17 @@ impl<'w> World<'w> {
         let Some(given) = self.given.filter(|given| given.get(uid).is_none()) else {
             return Ancestors::Known(&entity.ancestors);
         };
-        let hierarchy = self.hierarchy(given);
-        if !hierarchy.is_affected(uid, entity) {
-            return Ancestors::Known(&entity.ancestors);
-        }
         let lift = || {
-            let lifted = given.above.ancestors(uid, &hierarchy);
-            Rc::new(lifted.unwrap_or_else(|| entity.ancestors.clone()))
+            let hierarchy = self.hierarchy(given);
+            let affected = hierarchy.is_affected(uid, entity);
+            let lifted = affected.then(|| given.above.ancestors(uid, &hierarchy));
+            lifted.flatten().map(Rc::new)
         };
         let mut lifted = self.lifted.borrow_mut();
-        Ancestors::Lifted(Rc::clone(lifted.entry(uid).or_insert_with(lift)))
+        match lifted.entry(uid).or_insert_with(lift) {
+            Some(lifted) => Ancestors::Lifted(Rc::clone(lifted)),
+            None => Ancestors::Known(&entity.ancestors),
+        }
     }
 
     /// An entity, for Cedar.
@@ -196,7 +198,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::authz::{Snapshot, SourceFile, Sources};
+    use crate::authz::{Snapshot, SourceFile, Sources, rule::Rule};
 
     fn file(name: &str, text: &str) -> SourceFile {
         SourceFile {
@@ -242,7 +244,7 @@ mod tests {
         let given = Given::new(given, &snapshot.stored, None, &symbols).unwrap();
         let world = World::new(&symbols, &snapshot.stored, None, &given);
         let (literals, sight) = (
-            snapshot.index.literals(nothing),
+            snapshot.index.rules(nothing).flat_map(Rule::literals),
             snapshot.index.sight(nothing),
         );
         let seen = world.reach(roots, literals, sight).entities;

@@ -56,8 +56,8 @@ impl Serve {
             config::LogFormat::Text => LogFormat::Text,
         };
         telemetry::init_tracing(format, &config.log_filter).map_err(Failure::usage)?;
-        let places = Places::claim();
         let threads = config.runtime_threads.unwrap_or_else(cores);
+        let places = Places::claim(threads);
         let runtime = runtime(threads)?;
         let service = {
             let _entered = runtime.enter();

@@ -3,6 +3,8 @@
 //! A connection is a file descriptor. Whoever opens more than there are must not take those that
 //! sources, certificates and the other listener need.
 
+use std::num::NonZeroUsize;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::info;
 
@@ -11,6 +13,9 @@ use super::Limits;
 /// Descriptors that are no connections: sockets that listen, those that wait for a place, the
 /// watcher, and files while they are read; with room for what libraries open.
 const RESERVE: u64 = 128;
+/// What the runtime of each thread that answers opens: its event queue twice, a way to wake it, and
+/// the pipe that signals come through.
+const PER_THREAD: u64 = 4;
 /// The admin listener has a few probes, scrapes and people.
 const ADMIN_CONNECTIONS: usize = 1000;
 
@@ -24,11 +29,13 @@ pub struct Places {
 }
 
 impl Places {
-    /// Raises the limit of open files as far as the system lets us, and shares what it allows.
-    pub fn claim() -> Self {
+    /// Raises the limit of open files as far as the system lets us, and shares what it allows beside
+    /// so many threads that answer.
+    pub fn claim(threads: NonZeroUsize) -> Self {
         let descriptors = raise();
-        let places = Self::within(descriptors);
-        if places != Self::within(None) {
+        let threads = u64::try_from(threads.get()).unwrap_or(u64::MAX);
+        let places = Self::within(descriptors, threads);
+        if places != Self::within(None, threads) {
             let Self { decisions, admin } = places;
             info!(
                 descriptors,
@@ -42,8 +49,9 @@ impl Places {
     }
 
     /// Shares a limit of open files; `None` is no limit.
-    fn within(descriptors: Option<u64>) -> Self {
-        let left = descriptors.map_or(u64::MAX, |all| all - RESERVE.min(all / 2));
+    fn within(descriptors: Option<u64>, threads: u64) -> Self {
+        let reserve = RESERVE.saturating_add(PER_THREAD.saturating_mul(threads));
+        let left = descriptors.map_or(u64::MAX, |all| all - reserve.min(all / 2));
         let most = |share: u64, most: usize| {
             let share = usize::try_from(share).unwrap_or(usize::MAX);
             share.clamp(1, most)
@@ -78,7 +86,7 @@ mod tests {
     fn files_and_the_other_listener_keep_their_part_of_any_limit() {
         let check = |descriptors, decisions, admin| {
             let places = Places { decisions, admin };
-            assert_eq!(Places::within(descriptors), places, "{descriptors:?}");
+            assert_eq!(Places::within(descriptors, 0), places, "{descriptors:?}");
         };
         check(None, 10_000, 1000);
         check(Some(u64::MAX), 10_000, 1000);
@@ -90,5 +98,8 @@ mod tests {
         check(Some(128), 48, 16);
         check(Some(16), 6, 2);
         check(Some(0), 1, 1);
+        // 256 of 1,024 are for 64 runtimes.
+        let places = Places::within(Some(1024), 64);
+        assert_eq!((places.decisions, places.admin), (480, 160));
     }
 }

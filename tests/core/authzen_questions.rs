@@ -3,6 +3,7 @@
 use palisade::authz::{
     Answer, Json, OnPolicyError, Outcome, RawAction, RawEntity, RawQuery, Snapshot, Sources,
 };
+use serde_json::json;
 
 use crate::sources::{compiled, file, snapshot, sources};
 
@@ -451,4 +452,21 @@ fn an_erring_forbid_denies() {
         .map(|error| error.policy.as_str())
         .collect();
     assert_eq!(erred, ["f", "p"]);
+}
+
+#[test]
+fn a_long_name_is_not_repeated_whole() {
+    let schema = r#"@held("stored") entity User; entity Item;
+        action see appliesTo { principal: User, resource: Item };"#;
+    let snapshot = snapshot("permit (principal, action, resource);", schema, "[]");
+    let long = "x".repeat(100_000);
+    for question in [
+        json!({ "subject": { "type": "User", "id": long } }),
+        json!({ "subject": { "type": format!("no name {long}"), "id": "u" } }),
+        json!({ "subject": { "type": long, "id": "u", "properties": { "a": 1 } } }),
+    ] {
+        let answer = ask(&snapshot, &question.to_string());
+        let said: usize = answer.diagnostics.iter().map(String::len).sum();
+        assert!((1..1_000).contains(&said), "{said} bytes");
+    }
 }

@@ -1,4 +1,4 @@
-//! `Snapshot::decide`, with its index and slices, against Cedar's authorizer on everything.
+//! `Snapshot::decide`, with its index and its evaluator, against Cedar's authorizer on everything.
 
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, EntityUid, PolicySet, Request, Schema,
@@ -25,7 +25,7 @@ const TEMPLATE: &str =
      unless { principal.level > 5 };";
 
 /// Conditions that read everything there is, some of which fail on some entities.
-const ATOMS: [&str; 58] = [
+const ATOMS: [&str; 60] = [
     "1 < 2",
     "principal in Group::\"g0\"",
     "principal in Group::\"g1\"",
@@ -49,6 +49,8 @@ const ATOMS: [&str; 58] = [
     "resource.hasTag(\"lead\") && resource.getTag(\"lead\").level > 3",
     "[principal, resource.owner].contains(User::\"u2\")",
     // Every operator, and what is none of its business.
+    "datetime(\"2024-01-01\") < datetime(\"2025-01-01\").offset(duration(\"1d\"))",
+    "decimal(\"1.5\").lessThan(decimal(if resource.public then \"1.6\" else \"x\"))",
     "principal.level + 1 == 4 || principal.level - 1 < 2",
     "principal.level * 3 <= 9",
     "3 < 3",
@@ -120,6 +122,7 @@ pub(crate) fn policy() -> impl Strategy<Value = String> {
         "action",
         "action == Action::\"view\"",
         "action == Action::\"edit\"",
+        "action == Action::\"write\"",
         "action in Action::\"read\"",
         "action in [Action::\"write\"]",
         "action in [Action::\"view\", Action::\"remove\"]",

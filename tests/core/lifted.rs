@@ -36,6 +36,33 @@ fn node(entity_type: &str, id: &str, parents: &[(&str, &str)]) -> String {
     )
 }
 
+#[test]
+fn what_is_above_a_given_parent_counts_whatever_is_stored_beside_it() {
+    let schema = r#"entity Team in [Team];
+        @held("stored") entity Member in [Team];
+        entity User; entity Doc in [Member, Team];
+        action a appliesTo { principal: [User], resource: [Doc] };"#;
+    let policies = "permit (principal, action, resource);
+        forbid (principal, action, resource in Team::\"x\");";
+    let member = node("Member", "m", &[("Team", "t")]);
+    let other = node("Doc", "other", &[("Team", "t")]);
+    let given = format!(
+        "[{},{},{}]",
+        node("Team", "t", &[("Team", "x")]),
+        node("Doc", "d", &[("Member", "m"), ("Team", "t")]),
+        node("User", "u", &[])
+    );
+    for stored in [
+        format!("[{member}]"),
+        format!("[{member},{other}]"),
+        format!("[{other},{member}]"),
+    ] {
+        let snapshot = snapshot(policies, schema, &stored);
+        let answer = ask(&snapshot, USER_ACTS, &given).unwrap();
+        assert_eq!(answer.outcome, Outcome::Forbidden, "{stored}");
+    }
+}
+
 const USER_ACTS: [&str; 3] = ["User::\"u\"", "Action::\"a\"", "Doc::\"d\""];
 
 #[test]

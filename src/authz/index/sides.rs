@@ -7,7 +7,6 @@ use crate::authz::{
     rule::Scope,
     symbols::{TypeId, Uid},
     value::Uids,
-    world::World,
 };
 
 /// By what one side of a scope can be found.
@@ -62,15 +61,6 @@ impl Side {
             Self::Is(_) => Shape::Is,
         }
     }
-
-    /// Whether a policy with this side may let the entity in.
-    fn may_let_in(self, uid: Uid, world: &World<'_>) -> bool {
-        match self {
-            Self::Any => true,
-            Self::At(group) => world.is_in(uid, group),
-            Self::Is(kind) => world.kind(uid) == kind,
-        }
-    }
 }
 
 impl BySides {
@@ -106,7 +96,7 @@ impl BySides {
             let resources = keys(shapes.1, scene.resource, &above_resource);
             // A principal in thousands of groups: there are fewer policies than ways to find them.
             if principals.len().saturating_mul(resources.len()) > self.lists.len() {
-                self.each_of_shape(*shapes, scene, tell);
+                self.each_of_shape(*shapes, (&principals, &resources), tell);
                 continue;
             }
             for principal in principals.iter() {
@@ -122,14 +112,13 @@ impl BySides {
     fn each_of_shape(
         &self,
         shapes: (Shape, Shape),
-        scene: &Scene<'_>,
+        (principals, resources): (&Keys<'_>, &Keys<'_>),
         tell: &mut impl FnMut(usize),
     ) {
-        let world = scene.world;
         for ((principal, resource), list) in &self.lists {
             if (principal.shape(), resource.shape()) == shapes
-                && principal.may_let_in(scene.principal, world)
-                && resource.may_let_in(scene.resource, world)
+                && principals.contain(*principal)
+                && resources.contain(*resource)
             {
                 list.iter().copied().for_each(&mut *tell);
             }
@@ -142,6 +131,15 @@ impl Keys<'_> {
         match self.shape {
             Shape::Any | Shape::Is => 1,
             Shape::At => 1 + self.ancestors.len(),
+        }
+    }
+
+    /// Whether a policy with this side may let the entity in.
+    fn contain(&self, side: Side) -> bool {
+        match side {
+            Side::Any => true,
+            Side::At(group) => self.uid == group || self.ancestors.contains(group),
+            Side::Is(kind) => self.kind == kind,
         }
     }
 

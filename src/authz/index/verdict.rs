@@ -1,10 +1,11 @@
 //! What policies say of one question, as Cedar would of the whole set.
 
+use cedar_policy::{Entities, Request};
+
 use crate::authz::{
     engine,
     expr::{Scene, Unsure},
     rule::Rule,
-    symbols::Uid,
 };
 
 /// Who permits, who forbids, and who could not be evaluated.
@@ -15,6 +16,8 @@ pub(in crate::authz) struct Verdict<'i> {
     /// With Cedar's message.
     pub(in crate::authz) errors: Vec<(&'i Rule, String)>,
     unsure: Vec<&'i Rule>,
+    /// Cedar could not be asked, which is no fault of a policy.
+    untold: bool,
 }
 
 impl<'i> Verdict<'i> {
@@ -32,6 +35,11 @@ impl<'i> Verdict<'i> {
         }
     }
 
+    /// Whether a forbid could not be evaluated though nothing is wrong with it.
+    pub(in crate::authz) fn is_untold(&self) -> bool {
+        self.untold
+    }
+
     pub(super) fn take(&mut self, rule: &'i Rule, holds: Result<bool, Unsure>) {
         match holds {
             Ok(false) => {}
@@ -46,18 +54,15 @@ impl<'i> Verdict<'i> {
     }
 
     /// Puts those that we are unsure of to Cedar, with the entities that they may look into.
-    pub(super) fn ask_cedar(&mut self, scene: &Scene<'_>, reached: impl FnOnce() -> Vec<Uid>) {
+    pub(super) fn ask_cedar(&mut self, scene: &Scene<'_>) {
         let unsure = std::mem::take(&mut self.unsure);
-        let world = scene.world;
-        let asked = [scene.principal, scene.action, scene.resource];
-        let told = engine::request(asked, scene.context, world.symbols)
-            .and_then(|request| Ok((request, world.cedar(reached())?)));
-        let holds = match &told {
-            Ok((request, entities)) => {
-                let policies = unsure.iter().map(|rule| rule.policy());
-                engine::evaluated(policies, request, entities)
+        let policies = || unsure.iter().map(|rule| rule.policy());
+        let holds = match told(scene, &unsure) {
+            Ok((request, entities)) => engine::evaluated(policies(), &request, &entities),
+            Err(why) => {
+                self.untold = true;
+                vec![Err(why); unsure.len()]
             }
-            Err(why) => vec![Err(why.clone()); unsure.len()],
         };
         for (rule, holds) in unsure.into_iter().zip(holds) {
             match holds {
@@ -66,4 +71,17 @@ impl<'i> Verdict<'i> {
             }
         }
     }
+}
+
+/// The question as Cedar has it, and whatever these policies may look into.
+fn told(scene: &Scene<'_>, policies: &[&Rule]) -> Result<(Request, Entities), String> {
+    let world = scene.world;
+    let asked = [scene.principal, scene.action, scene.resource];
+    let request = engine::request(asked, scene.context, world.symbols)?;
+    let mut roots = asked.to_vec();
+    scene.context.mentions(&mut |uid| roots.push(uid));
+    let literals = policies.iter().flat_map(|rule| rule.literals());
+    let sight = policies.iter().map(|rule| rule.sight()).max();
+    let reach = world.reach(roots, literals, sight.unwrap_or(0));
+    Ok((request, world.cedar(reach.entities)?))
 }

@@ -66,7 +66,8 @@ impl Residuals {
             return None;
         }
         let forbidden = response.true_forbids().next().is_some();
-        // Uids that only the residuals name are those of no entity.
+        // INVARIANT: partial evaluation names nothing that policies, question and store do not, so that
+        // every number is one of the layers below.
         let mut symbols = Symbols::above(symbols);
         let rule = |policy: &Policy| Rule::new(policy, &mut symbols);
         let rules: Vec<Rule> = undecided(&response).iter().map(rule).collect();
@@ -111,7 +112,8 @@ fn known_entities(
     let mut roots = vec![open.known(asked), asked.action];
     asked.context.mentions(&mut |uid| roots.push(uid));
     let world = World::stored(symbols, snapshot.stored(), snapshot.schema());
-    let literals = snapshot.index.literals(asked.action);
+    let rules = snapshot.index.rules(asked.action);
+    let literals = rules.flat_map(Rule::literals);
     let sight = snapshot.index.sight(asked.action);
     world
         .cedar(world.reach(roots, literals, sight).entities)
