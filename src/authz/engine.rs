@@ -6,7 +6,7 @@
 //! for what we are not sure of. Both crates are pinned to the same version; nothing below promises
 //! to stay as it is.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, str::FromStr, sync::Arc};
 
 use cedar_policy::{
     AuthorizationError, Entities, EntityTypeName, EntityUid, Policy, Request, Schema,
@@ -68,6 +68,39 @@ impl ExtensionValue {
     fn cedar(&self) -> &ast::Value {
         &self.0
     }
+
+    /// The order of two points in time, or of two spans; `None` where Cedar knows none.
+    pub(super) fn order(&self, other: &Self) -> Option<Ordering> {
+        let spans = self.milliseconds().zip(other.milliseconds());
+        let points = || self.since_epoch().zip(other.since_epoch());
+        spans.or_else(points).map(|(left, right)| left.cmp(&right))
+    }
+
+    /// How long a span of time is.
+    fn milliseconds(&self) -> Option<i64> {
+        function("toMilliseconds")?
+            .call(&[Value::Extension(self.clone())])?
+            .as_long()
+    }
+
+    /// When a point in time is.
+    fn since_epoch(&self) -> Option<i64> {
+        let epoch = function("datetime")?.call(&[Value::String("1970-01-01".into())])?;
+        let since = function("durationSince")?;
+        match since.call(&[Value::Extension(self.clone()), epoch])? {
+            Value::Extension(span) => span.milliseconds(),
+            Value::Bool(_)
+            | Value::Entity(_)
+            | Value::Long(_)
+            | Value::Record(_)
+            | Value::Set(_)
+            | Value::String(_) => None,
+        }
+    }
+}
+
+fn function(name: &str) -> Option<Function> {
+    ast::Name::from_str(name).ok().map(Function)
 }
 
 impl Pattern {

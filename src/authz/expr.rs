@@ -1,10 +1,12 @@
 //! Conditions of policies over numbered entities: what they say, or that Cedar has to be asked.
 //!
-//! This is the part of Cedar's language that says yes or no. Whatever raises an error, and what is
-//! rare enough not to be here, ends in [`Unsure`]: then Cedar's own evaluator is asked the same, and
-//! its answer counts.
+//! This is the part of Cedar's language that says yes or no. Whatever raises an error ends in
+//! [`Unsure`]: then Cedar's own evaluator is asked the same, and its answer counts.
+//!
+//! INVARIANT: operands are evaluated in Cedar's order, and all of an operator's before the first is
+//! looked at, so that what was looked into until we were unsure is what Cedar looks into.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering};
 
 use super::{
     engine::{Function, Pattern},
@@ -142,7 +144,11 @@ impl Expr {
             Self::Context => Ok(Cow::Borrowed(scene.context)),
             Self::Value(value) => Ok(Cow::Borrowed(value)),
             Self::Get(of, name) => get(of.value(scene)?, *name, scene),
-            Self::Tag(operands) => tag(operands, scene),
+            Self::Tag(operands) => {
+                let (of, key) = both(operands, scene)?;
+                let tag = tag(of.as_entity().ok_or(Unsure)?, &key, scene)?;
+                tag.map(Cow::Borrowed).ok_or(Unsure)
+            }
             Self::If(parts) => Self::chosen(parts, scene)?.value(scene),
             Self::Set(elements) => {
                 let elements = elements.iter().map(|it| it.owned(scene));
@@ -157,11 +163,11 @@ impl Expr {
                 Ok(Cow::Owned(Value::Record(Fields::of(fields))))
             }
             Self::Arithmetic(operator, operands) => {
-                let [left, right] = &**operands;
-                let (left, right) = (left.long(scene)?, right.long(scene)?);
-                long(operator.of(left, right))
+                let (left, right) = both(operands, scene)?;
+                let longs = left.as_long().zip(right.as_long());
+                long(longs.and_then(|(left, right)| operator.of(left, right)))
             }
-            Self::Negative(of) => long(of.long(scene)?.checked_neg()),
+            Self::Negative(of) => long(of.value(scene)?.as_long().and_then(i64::checked_neg)),
             Self::Call(function, arguments) => {
                 let arguments = arguments.iter().map(|it| it.owned(scene));
                 let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
@@ -186,10 +192,6 @@ impl Expr {
         self.value(scene)?.as_entity().ok_or(Unsure)
     }
 
-    fn long(&self, scene: &Scene<'_>) -> Result<i64, Unsure> {
-        self.value(scene)?.as_long().ok_or(Unsure)
-    }
-
     /// What an `if` comes to.
     fn chosen<'v>(
         [test, then, otherwise]: &'v [Self; 3],
@@ -210,36 +212,39 @@ impl Arithmetic {
 }
 
 impl Compare {
-    fn holds(self, [left, right]: &[Expr; 2], scene: &Scene<'_>) -> Result<bool, Unsure> {
+    fn holds(self, operands: &[Expr; 2], scene: &Scene<'_>) -> Result<bool, Unsure> {
+        let (left, right) = both(operands, scene)?;
         match self {
-            Self::Contains => {
-                let (left, right) = (left.value(scene)?, right.value(scene)?);
-                Ok(set(&left)?.contains(&right))
-            }
-            Self::ContainsAll => {
-                let (left, right) = (left.value(scene)?, right.value(scene)?);
-                let (left, right) = (set(&left)?, set(&right)?);
-                Ok(right.iter().all(|it| left.contains(it)))
-            }
-            Self::ContainsAny => {
-                let (left, right) = (left.value(scene)?, right.value(scene)?);
-                let (left, right) = (set(&left)?, set(&right)?);
-                Ok(right.iter().any(|it| left.contains(it)))
-            }
-            Self::Equal => Ok(left.value(scene)? == right.value(scene)?),
+            Self::Contains => Ok(set(&left)?.contains(&right)),
+            Self::ContainsAll => Ok(set(&left)?.contains_all(set(&right)?)),
+            Self::ContainsAny => Ok(set(&left)?.contains_any(set(&right)?)),
+            Self::Equal => Ok(left == right),
             Self::HasTag => {
-                let (of, key) = (left.entity(scene)?, right.value(scene)?);
-                let Some(name) = scene.world.symbols.find_name(key.as_str().ok_or(Unsure)?) else {
-                    return Ok(false);
-                };
-                let entity = scene.world.entity(of);
-                Ok(entity.is_some_and(|entity| entity.tags.get(name).is_some()))
+                let of = left.as_entity().ok_or(Unsure)?;
+                Ok(tag(of, &right, scene)?.is_some())
             }
-            Self::In => is_in(left.entity(scene)?, &*right.value(scene)?, scene),
-            Self::Less => Ok(left.long(scene)? < right.long(scene)?),
-            Self::LessOrEqual => Ok(left.long(scene)? <= right.long(scene)?),
+            Self::In => is_in(left.as_entity().ok_or(Unsure)?, &right, scene),
+            Self::Less => Ok(order(&left, &right)?.is_lt()),
+            Self::LessOrEqual => Ok(order(&left, &right)?.is_le()),
         }
     }
+}
+
+/// The values of both operands.
+fn both<'v>(
+    [left, right]: &'v [Expr; 2],
+    scene: &Scene<'v>,
+) -> Result<(Cow<'v, Value>, Cow<'v, Value>), Unsure> {
+    Ok((left.value(scene)?, right.value(scene)?))
+}
+
+/// The order of two values that have one: numbers, points in time, spans of time.
+fn order(left: &Value, right: &Value) -> Result<Ordering, Unsure> {
+    if let (Value::Extension(left), Value::Extension(right)) = (left, right) {
+        return left.order(right).ok_or(Unsure);
+    }
+    let longs = left.as_long().zip(right.as_long());
+    longs.map(|(left, right)| left.cmp(&right)).ok_or(Unsure)
 }
 
 fn long<'v>(long: Option<i64>) -> Evaluated<'v> {
@@ -289,14 +294,13 @@ fn has<'v>(of: Cow<'v, Value>, path: &[Name], scene: &Scene<'v>) -> Result<bool,
     Ok(true)
 }
 
-fn tag<'v>([of, key]: &'v [Expr; 2], scene: &Scene<'v>) -> Evaluated<'v> {
-    let (of, key) = (of.entity(scene)?, key.value(scene)?);
+/// The tag of an entity that has it.
+fn tag<'v>(of: Uid, key: &Value, scene: &Scene<'v>) -> Result<Option<&'v Value>, Unsure> {
     let name = scene.world.symbols.find_name(key.as_str().ok_or(Unsure)?);
     let entity = scene.world.entity(of);
-    let tag = name
+    Ok(name
         .zip(entity)
-        .and_then(|(name, entity)| entity.tags.get(name));
-    tag.map(Cow::Borrowed).ok_or(Unsure)
+        .and_then(|(name, entity)| entity.tags.get(name)))
 }
 
 fn is_in(uid: Uid, groups: &Value, scene: &Scene<'_>) -> Result<bool, Unsure> {

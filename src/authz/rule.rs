@@ -87,6 +87,11 @@ impl Rule {
         self.policy.id()
     }
 
+    /// Whether only Cedar can evaluate it.
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self.condition, Condition::Foreign)
+    }
+
     /// Every uid in its text.
     pub(super) fn literals(&self) -> impl Iterator<Item = Uid> {
         self.literals.iter().copied()

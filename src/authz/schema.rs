@@ -146,7 +146,10 @@ impl SchemaModel {
         }
         let json = fragment.to_json_string().map_err(|error| broken(&error))?;
         let mut actions = HashMap::new();
-        for action in cedar.actions() {
+        // In order, so that the same sources always give the same numbers.
+        let mut declared: Vec<&EntityUid> = cedar.actions().collect();
+        declared.sort_unstable();
+        for action in declared {
             if let Some(known) = Action::of(&cedar, action, symbols) {
                 actions.insert(symbols.uid_of(action), known);
             }
@@ -172,7 +175,9 @@ impl SchemaModel {
 
     fn take_types(&mut self, symbols: &mut Symbols<'_>) {
         let cedar = &self.cedar;
-        for name in cedar.entity_types() {
+        let mut names: Vec<&EntityTypeName> = cedar.entity_types().collect();
+        names.sort_unstable();
+        for name in names {
             let kind = symbols.type_of_name(name);
             let above = cedar.ancestors(name).into_iter().flatten();
             let declared = EntityType {

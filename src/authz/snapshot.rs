@@ -293,11 +293,13 @@ impl Snapshot {
         symbols: &Symbols<'_>,
     ) -> Option<Uid> {
         let is_held = |uid| schema::is_held(self.schema(), symbols.kind(uid));
-        roots.iter().find_map(|uid| {
+        let missing = roots.iter().filter_map(|uid| {
             let absent = stored.get(*uid).is_none() && is_held(*uid);
             let behind = stored.missing_behind(*uid);
             behind.or(absent.then_some(*uid))
-        })
+        });
+        // Of several always the same is told.
+        missing.max_by(|a, b| symbols.order(*a, *b))
     }
 }
 

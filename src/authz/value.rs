@@ -1,5 +1,7 @@
 //! Cedar values and entities in few bytes: what is compared is a number, what is sought is sorted.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::{
@@ -23,9 +25,13 @@ pub(super) enum Value {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fields(Box<[(Name, Value)]>);
 
-/// The elements of a set, sorted, each once.
+/// The elements of a set, sorted, each once. Shared: what policies make of a set does not copy it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Elements(Box<[Value]>);
+pub(super) struct Elements(Arc<[Value]>);
+
+/// From how many times as many elements on they are sought one by one: two lists that are both
+/// sorted are walked side by side.
+const MANY_TIMES: usize = 16;
 
 /// Uids, sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,6 +148,34 @@ impl Elements {
         self.0.binary_search(value).is_ok()
     }
 
+    /// Whether all of another set are in it.
+    pub(super) fn contains_all(&self, other: &Self) -> bool {
+        other.0.len() <= self.0.len() && self.shared_with(other).count() == other.0.len()
+    }
+
+    /// Whether one of another set is in it.
+    pub(super) fn contains_any(&self, other: &Self) -> bool {
+        self.shared_with(other).next().is_some()
+    }
+
+    /// The elements that both have.
+    fn shared_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Value> {
+        let (few, many) = match self.0.len() < other.0.len() {
+            true => (self, other),
+            false => (other, self),
+        };
+        let seek = few.0.len() * MANY_TIMES < many.0.len();
+        let mut rest = &*many.0;
+        few.iter().filter(move |sought| {
+            let before = match seek {
+                true => rest.partition_point(|it| it < *sought),
+                false => rest.iter().take_while(|it| it < sought).count(),
+            };
+            rest = rest.get(before..).unwrap_or_default();
+            rest.first() == Some(*sought)
+        })
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Value> {
         self.0.iter()
     }
@@ -210,5 +244,18 @@ mod tests {
         assert_eq!(set(&[3, 1, 3, 2]), set(&[1, 2, 3]));
         assert!(set(&[3, 1]).contains(&Value::Long(3)));
         assert!(!set(&[3, 1]).contains(&Value::Bool(true)));
+    }
+
+    #[test]
+    fn two_sets_are_compared_however_large_each_is() {
+        let longs = |of: std::ops::Range<i64>| Elements::of(of.map(Value::Long).collect());
+        for (large, small) in [(100, 3), (5, 4), (3, 3)] {
+            let (large, part, beside) = (longs(0..large), longs(0..small), longs(-1..small));
+            assert!(large.contains_all(&part) && large.contains_any(&part));
+            assert!(!large.contains_all(&beside) && large.contains_any(&beside));
+            assert!(!large.contains_any(&longs(-9..0)) && !longs(-9..0).contains_any(&large));
+            assert_eq!(part.contains_all(&large), part == large);
+            assert!(large.contains_all(&longs(0..0)) && !large.contains_any(&longs(0..0)));
+        }
     }
 }

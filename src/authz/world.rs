@@ -3,7 +3,7 @@
 use std::{cell::RefCell, ops::Deref, rc::Rc};
 
 use cedar_policy::Entities;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     engine::{self, CedarEntity},
@@ -75,6 +75,8 @@ pub(super) struct World<'w> {
     /// What is above stored entities that something which came along stands above; `None` for those
     /// that are as they are stored.
     lifted: RefCell<HashMap<Uid, Option<Rc<Uids>>>>,
+    /// Where it is noted what is looked into, while that is wanted.
+    noted: RefCell<Option<HashSet<Uid>>>,
 }
 
 /// What is above an entity.
@@ -122,6 +124,7 @@ impl<'w> World<'w> {
             schema,
             given: None,
             lifted: RefCell::default(),
+            noted: RefCell::default(),
         }
     }
 
@@ -132,10 +135,20 @@ impl<'w> World<'w> {
 
     /// The entity, but for its ancestors: those are for [`Self::is_in`] to say.
     pub(super) fn entity(&self, uid: Uid) -> Option<&'w Entity> {
+        if let Some(noted) = &mut *self.noted.borrow_mut() {
+            noted.insert(uid);
+        }
         match self.given {
             None => self.stored.kept(uid),
             Some(given) => given.inline.lookup(self.stored, uid),
         }
+    }
+
+    /// The entities that somebody looks into.
+    pub(super) fn looked_into(&self, look: impl FnOnce()) -> HashSet<Uid> {
+        self.noted.replace(Some(HashSet::new()));
+        look();
+        self.noted.take().unwrap_or_default()
     }
 
     /// Whether an entity is a group, or below it.

@@ -73,15 +73,25 @@ impl<'i> Verdict<'i> {
     }
 }
 
-/// The question as Cedar has it, and whatever these policies may look into.
+/// The question as Cedar has it, and what it looks into for these policies: what we looked into until
+/// we were unsure; for policies that are foreign to us, whatever they can reach.
 fn told(scene: &Scene<'_>, policies: &[&Rule]) -> Result<(Request, Entities), String> {
     let world = scene.world;
     let asked = [scene.principal, scene.action, scene.resource];
     let request = engine::request(asked, scene.context, world.symbols)?;
-    let mut roots = asked.to_vec();
-    scene.context.mentions(&mut |uid| roots.push(uid));
-    let literals = policies.iter().flat_map(|rule| rule.literals());
-    let sight = policies.iter().map(|rule| rule.sight()).max();
-    let reach = world.reach(roots, literals, sight.unwrap_or(0));
-    Ok((request, world.cedar(reach.entities)?))
+    let mut seen = world.looked_into(|| {
+        for rule in policies {
+            // That it ends where it did before is known.
+            let _ = rule.holds(scene);
+        }
+    });
+    let foreign = policies.iter().filter(|rule| rule.is_foreign());
+    if let Some(sight) = foreign.clone().map(|rule| rule.sight()).max() {
+        let mut roots = asked.to_vec();
+        scene.context.mentions(&mut |uid| roots.push(uid));
+        let literals = foreign.flat_map(|rule| rule.literals());
+        seen.extend(world.reach(roots, literals, sight).entities);
+    }
+    seen.extend(asked);
+    Ok((request, world.cedar(seen)?))
 }
