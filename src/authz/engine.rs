@@ -6,7 +6,7 @@
 //! for what we are not sure of. Both crates are pinned to the same version; nothing below promises
 //! to stay as it is.
 
-use std::{cmp::Ordering, str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use cedar_policy::{
     AuthorizationError, Entities, EntityTypeName, EntityUid, Policy, Request, Schema,
@@ -17,7 +17,7 @@ use cedar_policy_core::{
         EntityJsonParser, EntityTypeDescription, Schema as EntitySchema, TCComputation,
         conformance::EntitySchemaConformanceChecker,
     },
-    evaluator::Evaluator,
+    evaluator::{Evaluator, binary_relation},
     extensions::Extensions,
     validator::{
         CoreSchema, ValidatorEntityType, ValidatorSchema,
@@ -69,38 +69,22 @@ impl ExtensionValue {
         &self.0
     }
 
-    /// The order of two points in time, or of two spans; `None` where Cedar knows none.
-    pub(super) fn order(&self, other: &Self) -> Option<Ordering> {
-        let spans = self.milliseconds().zip(other.milliseconds());
-        let points = || self.since_epoch().zip(other.since_epoch());
-        spans.or_else(points).map(|(left, right)| left.cmp(&right))
-    }
-
-    /// How long a span of time is.
-    fn milliseconds(&self) -> Option<i64> {
-        function("toMilliseconds")?
-            .call(&[Value::Extension(self.clone())])?
-            .as_long()
-    }
-
-    /// When a point in time is.
-    fn since_epoch(&self) -> Option<i64> {
-        let epoch = function("datetime")?.call(&[Value::String("1970-01-01".into())])?;
-        let since = function("durationSince")?;
-        match since.call(&[Value::Extension(self.clone()), epoch])? {
-            Value::Extension(span) => span.milliseconds(),
-            Value::Bool(_)
-            | Value::Entity(_)
-            | Value::Long(_)
-            | Value::Record(_)
-            | Value::Set(_)
-            | Value::String(_) => None,
+    /// Whether it is less than another, or equal if that will do; `None` where Cedar knows no order.
+    pub(super) fn is_less(&self, other: &Self, or_equal: bool) -> Option<bool> {
+        let operator = match or_equal {
+            true => ast::BinaryOp::LessEq,
+            false => ast::BinaryOp::Less,
+        };
+        let extensions = Extensions::all_available();
+        let less = binary_relation(operator, &self.0, &other.0, extensions).ok()?;
+        match less.value {
+            ast::ValueKind::Lit(ast::Literal::Bool(less)) => Some(less),
+            ast::ValueKind::ExtensionValue(_)
+            | ast::ValueKind::Lit(_)
+            | ast::ValueKind::Record(_)
+            | ast::ValueKind::Set(_) => None,
         }
     }
-}
-
-fn function(name: &str) -> Option<Function> {
-    ast::Name::from_str(name).ok().map(Function)
 }
 
 impl Pattern {

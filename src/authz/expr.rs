@@ -6,7 +6,7 @@
 //! INVARIANT: operands are evaluated in Cedar's order, and all of an operator's before the first is
 //! looked at, so that what was looked into until we were unsure is what Cedar looks into.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::borrow::Cow;
 
 use super::{
     engine::{Function, Pattern},
@@ -224,8 +224,8 @@ impl Compare {
                 Ok(tag(of, &right, scene)?.is_some())
             }
             Self::In => is_in(left.as_entity().ok_or(Unsure)?, &right, scene),
-            Self::Less => Ok(order(&left, &right)?.is_lt()),
-            Self::LessOrEqual => Ok(order(&left, &right)?.is_le()),
+            Self::Less => is_less(&left, &right, false),
+            Self::LessOrEqual => is_less(&left, &right, true),
         }
     }
 }
@@ -238,13 +238,14 @@ fn both<'v>(
     Ok((left.value(scene)?, right.value(scene)?))
 }
 
-/// The order of two values that have one: numbers, points in time, spans of time.
-fn order(left: &Value, right: &Value) -> Result<Ordering, Unsure> {
+/// The order of numbers, of points in time, and of spans.
+fn is_less(left: &Value, right: &Value, or_equal: bool) -> Result<bool, Unsure> {
     if let (Value::Extension(left), Value::Extension(right)) = (left, right) {
-        return left.order(right).ok_or(Unsure);
+        return left.is_less(right, or_equal).ok_or(Unsure);
     }
     let longs = left.as_long().zip(right.as_long());
-    longs.map(|(left, right)| left.cmp(&right)).ok_or(Unsure)
+    let (left, right) = longs.ok_or(Unsure)?;
+    Ok(left < right || or_equal && left == right)
 }
 
 fn long<'v>(long: Option<i64>) -> Evaluated<'v> {
