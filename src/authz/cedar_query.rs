@@ -9,7 +9,7 @@ use super::{
     schema,
     symbols::{Symbols, Uid},
     text, uids,
-    world::{Given, World},
+    world::{Given, Looked, World},
 };
 
 /// A Cedar-shaped question: entity uids in Cedar's syntax.
@@ -196,8 +196,11 @@ fn checked(snapshot: &Snapshot, symbols: &Symbols<'_>, inline: &Inline) -> Resul
         if let Some(schema) = schema {
             // An action must have the ancestors the schema gives it; of others the direct parents
             // are checked, as Cedar does.
-            let direct = engine::cedar_entity(uid, entity, &entity.parents, symbols)?;
-            let whole = direct.uid().is_action().then(|| world.cedar_entity(uid));
+            let direct = engine::cedar_entity(uid, entity, &entity.parents, |_| true, symbols)?;
+            let whole = direct
+                .uid()
+                .is_action()
+                .then(|| world.cedar_entity(uid, &Looked::whole()));
             let told = whole.flatten().unwrap_or(Ok(direct))?;
             engine::conforms(&told, &schema.cedar)?;
         }

@@ -38,7 +38,7 @@ mod import;
 mod lower;
 mod sight;
 
-pub(super) use export::{entity as cedar_entity, request, view};
+pub(super) use export::{entity as cedar_entity, orphan as cedar_orphan, request, view};
 pub(super) use import::{
     context as known_context, entity as known_entity, evaluated as value_of, uid as known_uid,
 };

@@ -258,8 +258,8 @@ fn set(value: &Value) -> Result<&Elements, Unsure> {
 
 fn get<'v>(of: Cow<'v, Value>, name: Name, scene: &Scene<'v>) -> Evaluated<'v> {
     if let Some(uid) = of.as_entity() {
-        let entity = scene.world.entity(uid).ok_or(Unsure)?;
-        return entity.attributes.get(name).map(Cow::Borrowed).ok_or(Unsure);
+        let attribute = scene.world.attribute(uid, name);
+        return attribute.map(Cow::Borrowed).ok_or(Unsure);
     }
     let found = match of {
         Cow::Borrowed(record) => record
@@ -298,10 +298,7 @@ fn has<'v>(of: Cow<'v, Value>, path: &[Name], scene: &Scene<'v>) -> Result<bool,
 /// The tag of an entity that has it.
 fn tag<'v>(of: Uid, key: &Value, scene: &Scene<'v>) -> Result<Option<&'v Value>, Unsure> {
     let name = scene.world.symbols.find_name(key.as_str().ok_or(Unsure)?);
-    let entity = scene.world.entity(of);
-    Ok(name
-        .zip(entity)
-        .and_then(|(name, entity)| entity.tags.get(name)))
+    Ok(scene.world.tag(of, name))
 }
 
 fn is_in(uid: Uid, groups: &Value, scene: &Scene<'_>) -> Result<bool, Unsure> {

@@ -10,8 +10,8 @@ use super::{
     inline::{Above, Hierarchy, Inline},
     schema::SchemaModel,
     stored::StoredEntities,
-    symbols::{Symbols, TypeId, Uid},
-    value::{Entity, Uids},
+    symbols::{Name, Symbols, TypeId, Uid},
+    value::{Entity, Uids, Value},
 };
 
 mod walk;
@@ -75,8 +75,27 @@ pub(super) struct World<'w> {
     /// What is above stored entities that something which came along stands above; `None` for those
     /// that are as they are stored.
     lifted: RefCell<HashMap<Uid, Option<Rc<Uids>>>>,
-    /// Where it is noted what is looked into, while that is wanted.
-    noted: RefCell<Option<HashSet<Uid>>>,
+    /// Where it is noted what is looked at, while that is wanted.
+    noted: RefCell<Option<HashMap<Uid, Looked>>>,
+}
+
+/// What somebody looks at in an entity.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// Attributes and tags.
+    names: HashSet<Name>,
+    ancestors: bool,
+    whole: bool,
+}
+
+impl Looked {
+    /// At everything.
+    pub(super) fn whole() -> Self {
+        Self {
+            whole: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// What is above an entity.
@@ -135,20 +154,35 @@ impl<'w> World<'w> {
 
     /// The entity, but for its ancestors: those are for [`Self::is_in`] to say.
     pub(super) fn entity(&self, uid: Uid) -> Option<&'w Entity> {
-        if let Some(noted) = &mut *self.noted.borrow_mut() {
-            noted.insert(uid);
-        }
         match self.given {
             None => self.stored.kept(uid),
             Some(given) => given.inline.lookup(self.stored, uid),
         }
     }
 
-    /// The entities that somebody looks into.
-    pub(super) fn looked_into(&self, look: impl FnOnce()) -> HashSet<Uid> {
-        self.noted.replace(Some(HashSet::new()));
+    /// An attribute of an entity, if there is the entity and has it.
+    pub(super) fn attribute(&self, uid: Uid, name: Name) -> Option<&'w Value> {
+        self.note(uid, |looked| looked.names.extend([name]));
+        self.entity(uid)?.attributes.get(name)
+    }
+
+    /// A tag of an entity, if there is the entity and has it; no name is one that nothing has.
+    pub(super) fn tag(&self, uid: Uid, name: Option<Name>) -> Option<&'w Value> {
+        self.note(uid, |looked| looked.names.extend(name));
+        self.entity(uid)?.tags.get(name?)
+    }
+
+    /// What somebody looks at, entity by entity.
+    pub(super) fn looked_at(&self, look: impl FnOnce()) -> HashMap<Uid, Looked> {
+        self.noted.replace(Some(HashMap::new()));
         look();
         self.noted.take().unwrap_or_default()
+    }
+
+    fn note(&self, uid: Uid, look: impl FnOnce(&mut Looked)) {
+        if let Some(noted) = &mut *self.noted.borrow_mut() {
+            look(noted.entry(uid).or_default());
+        }
     }
 
     /// Whether an entity is a group, or below it.
@@ -158,6 +192,7 @@ impl<'w> World<'w> {
 
     /// What is above an entity.
     pub(super) fn ancestors(&self, uid: Uid) -> Ancestors<'w> {
+        self.note(uid, |looked| looked.ancestors = true);
         let Some(entity) = self.entity(uid) else {
             return Ancestors::None(Uids::default());
         };
@@ -177,22 +212,35 @@ impl<'w> World<'w> {
         }
     }
 
-    /// An entity, for Cedar.
+    /// An entity, for Cedar, that looks at no more of it.
     ///
     /// # Errors
     /// What Cedar does not take; none is known.
-    pub(super) fn cedar_entity(&self, uid: Uid) -> Option<Result<CedarEntity, String>> {
+    pub(super) fn cedar_entity(
+        &self,
+        uid: Uid,
+        looked: &Looked,
+    ) -> Option<Result<CedarEntity, String>> {
         let entity = self.entity(uid)?;
-        let ancestors = self.ancestors(uid);
-        Some(engine::cedar_entity(uid, entity, &ancestors, self.symbols))
+        let wanted = |name| looked.whole || looked.names.contains(&name);
+        let told = if looked.whole || looked.ancestors {
+            engine::cedar_entity(uid, entity, &self.ancestors(uid), wanted, self.symbols)
+        } else {
+            engine::cedar_orphan(uid, entity, wanted, self.symbols)
+        };
+        Some(told)
     }
 
     /// These entities, for Cedar.
     ///
     /// # Errors
     /// What Cedar does not take; none is known.
-    pub(super) fn cedar(&self, uids: impl IntoIterator<Item = Uid>) -> Result<Entities, String> {
-        let entities = uids.into_iter().filter_map(|uid| self.cedar_entity(uid));
+    pub(super) fn cedar(
+        &self,
+        looked: impl IntoIterator<Item = (Uid, Looked)>,
+    ) -> Result<Entities, String> {
+        let entities = looked.into_iter();
+        let entities = entities.filter_map(|(uid, looked)| self.cedar_entity(uid, &looked));
         engine::view(entities.collect::<Result<Vec<_>, _>>()?)
     }
 
@@ -208,7 +256,7 @@ impl<'w> World<'w> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::{Value as Written, json};
 
     use super::*;
     use crate::authz::{Snapshot, SourceFile, Sources, rule::Rule};
@@ -220,7 +268,7 @@ mod tests {
         }
     }
 
-    fn user(n: usize) -> Value {
+    fn user(n: usize) -> Written {
         let boss = json!({ "__entity": { "type": "User", "id": format!("u{}", n + 1) } });
         json!({ "uid": { "type": "User", "id": format!("u{n}") },
             "attrs": { "level": n, "boss": boss }, "parents": [] })
@@ -241,7 +289,7 @@ mod tests {
         seen_with(&[], snapshot, roots)
     }
 
-    fn seen_with(inline: &[Value], snapshot: &Snapshot, roots: &[&str]) -> Vec<String> {
+    fn seen_with(inline: &[Written], snapshot: &Snapshot, roots: &[&str]) -> Vec<String> {
         let mut symbols = Symbols::above(&snapshot.symbols);
         let mut given = Inline::default();
         for entity in inline {

@@ -14,7 +14,7 @@ use cedar_policy_core::{
 use smol_str::SmolStr;
 
 use crate::authz::{
-    symbols::{Symbols, Uid},
+    symbols::{Name, Symbols, Uid},
     text,
     value::{Entity, Fields, Uids, Value},
 };
@@ -55,27 +55,48 @@ fn record(fields: &Fields, symbols: &Symbols<'_>) -> Result<BTreeMap<SmolStr, as
         .collect()
 }
 
-/// An entity with these ancestors.
+/// An entity with these ancestors. Of attributes and tags that are not wanted nobody asks more than
+/// their names.
 pub(in crate::authz) fn entity(
     own: Uid,
     entity: &Entity,
     ancestors: &Uids,
+    wanted: impl Fn(Name) -> bool,
     symbols: &Symbols<'_>,
 ) -> Result<ast::Entity, String> {
+    let mut told = orphan(own, entity, wanted, symbols)?;
+    for parent in entity.parents.iter() {
+        told.add_parent(uid(parent, symbols)?);
+    }
+    for above in ancestors.iter() {
+        told.add_indirect_ancestor(uid(above, symbols)?);
+    }
+    Ok(told)
+}
+
+/// [`entity`], above which nobody looks.
+pub(in crate::authz) fn orphan(
+    own: Uid,
+    entity: &Entity,
+    wanted: impl Fn(Name) -> bool,
+    symbols: &Symbols<'_>,
+) -> Result<ast::Entity, String> {
+    let field = |(name, it): (Name, &Value)| {
+        let told = match wanted(name) {
+            true => value(it, symbols)?,
+            false => ast::Value::from(false),
+        };
+        Ok((symbols.text(name), PartialValue::Value(told)))
+    };
     let fields = |fields: &Fields| {
-        let fields = record(fields, symbols)?.into_iter();
-        Ok::<_, String>(fields.map(|(name, it)| (name, PartialValue::Value(it))))
+        let fields = fields.iter().map(field);
+        fields.collect::<Result<Vec<_>, String>>()
     };
-    let uids = |uids: &mut dyn Iterator<Item = Uid>| {
-        uids.map(|it| uid(it, symbols))
-            .collect::<Result<HashSet<_>, _>>()
-    };
-    let indirect = ancestors.iter().filter(|it| !entity.parents.contains(*it));
     Ok(ast::Entity::new_with_attr_partial_value(
         uid(own, symbols)?,
         fields(&entity.attributes)?,
-        uids(&mut { indirect })?,
-        uids(&mut entity.parents.iter())?,
+        HashSet::new(),
+        HashSet::new(),
         fields(&entity.tags)?,
     ))
 }

@@ -6,6 +6,7 @@ use crate::authz::{
     engine,
     expr::{Scene, Unsure},
     rule::Rule,
+    world::Looked,
 };
 
 /// Who permits, who forbids, and who could not be evaluated.
@@ -73,13 +74,13 @@ impl<'i> Verdict<'i> {
     }
 }
 
-/// The question as Cedar has it, and what it looks into for these policies: what we looked into until
-/// we were unsure; for policies that are foreign to us, whatever they can reach.
+/// The question as Cedar has it, and what it looks at for these policies: what we looked at until we
+/// were unsure; for policies that are foreign to us, whatever they can reach.
 fn told(scene: &Scene<'_>, policies: &[&Rule]) -> Result<(Request, Entities), String> {
     let world = scene.world;
     let asked = [scene.principal, scene.action, scene.resource];
     let request = engine::request(asked, scene.context, world.symbols)?;
-    let mut seen = world.looked_into(|| {
+    let mut looked = world.looked_at(|| {
         for rule in policies {
             // That it ends where it did before is known.
             let _ = rule.holds(scene);
@@ -90,8 +91,11 @@ fn told(scene: &Scene<'_>, policies: &[&Rule]) -> Result<(Request, Entities), St
         let mut roots = asked.to_vec();
         scene.context.mentions(&mut |uid| roots.push(uid));
         let literals = foreign.flat_map(|rule| rule.literals());
-        seen.extend(world.reach(roots, literals, sight).entities);
+        let reached = world.reach(roots, literals, sight).entities.into_iter();
+        looked.extend(reached.map(|uid| (uid, Looked::whole())));
     }
-    seen.extend(asked);
-    Ok((request, world.cedar(seen)?))
+    for uid in asked {
+        looked.entry(uid).or_default();
+    }
+    Ok((request, world.cedar(looked)?))
 }

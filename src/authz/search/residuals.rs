@@ -13,7 +13,13 @@ use cedar_policy::{
 };
 
 use crate::authz::{
-    Snapshot, engine, expr::Scene, index, query::Asked, rule::Rule, symbols::Symbols, world::World,
+    Snapshot, engine,
+    expr::Scene,
+    index,
+    query::Asked,
+    rule::Rule,
+    symbols::Symbols,
+    world::{Looked, World},
 };
 
 use super::Open;
@@ -115,9 +121,8 @@ fn known_entities(
     let rules = snapshot.index.rules(asked.action);
     let literals = rules.flat_map(Rule::literals);
     let sight = snapshot.index.sight(asked.action);
-    world
-        .cedar(world.reach(roots, literals, sight).entities)
-        .ok()
+    let reached = world.reach(roots, literals, sight).entities.into_iter();
+    world.cedar(reached.map(|uid| (uid, Looked::whole()))).ok()
 }
 
 /// The policies whose outcome may yet depend on the candidate, and the permits that are certain.

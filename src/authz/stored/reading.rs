@@ -155,7 +155,8 @@ impl<'f, 'r, 'b> Reading<'f, 'r, 'b> {
             })
         };
         let unfit = |(uid, entity): (Uid, &Entity)| {
-            let whole = engine::cedar_entity(uid, entity, &entity.ancestors, self.symbols);
+            let whole =
+                engine::cedar_entity(uid, entity, &entity.ancestors, |_| true, self.symbols);
             let conforms = whole.and_then(|whole| engine::conforms(&whole, &schema.cedar));
             Some((uid, conforms.err()?))
         };
