@@ -149,7 +149,7 @@ fn a_reason_stays_on_its_line_whatever_the_caller_sends() {
     let lines = lines("forged");
     let reason = lines[0]["fields"]["reason"].as_str().unwrap();
     assert!(reason.starts_with("`subject`: `x 2026 WARN"), "{reason}");
-    assert_eq!(reason.len(), 300);
+    assert!(reason.len() <= 300, "{reason}");
 }
 
 #[test]

@@ -36,10 +36,12 @@ fn lower(expr: &ast::Expr, symbols: &mut Symbols<'_>, depth: usize) -> Option<Ex
     let mut boxed = |expr: &ast::Expr| lower(expr, symbols, depth).map(Box::new);
     match expr.expr_kind() {
         ExprKind::Lit(literal) => Some(Expr::Value(import::literal(literal, symbols))),
-        ExprKind::Var(ast::Var::Principal) => Some(Expr::Principal),
-        ExprKind::Var(ast::Var::Action) => Some(Expr::Action),
-        ExprKind::Var(ast::Var::Resource) => Some(Expr::Resource),
-        ExprKind::Var(ast::Var::Context) => Some(Expr::Context),
+        ExprKind::Var(variable) => Some(match variable {
+            ast::Var::Action => Expr::Action,
+            ast::Var::Context => Expr::Context,
+            ast::Var::Principal => Expr::Principal,
+            ast::Var::Resource => Expr::Resource,
+        }),
         ExprKind::Slot(_) | ExprKind::Unknown(_) => None,
         ExprKind::If {
             test_expr,
@@ -71,27 +73,11 @@ fn lower(expr: &ast::Expr, symbols: &mut Symbols<'_>, depth: usize) -> Option<Ex
             let args = args.iter().map(|arg| lower(arg, symbols, depth));
             call(Function(fn_name.clone()), args.collect::<Option<_>>()?)
         }
-        ExprKind::GetAttr { expr, attr } => {
-            let of = boxed(expr)?;
-            Some(Expr::Get(of, symbols.name(attr)))
-        }
-        ExprKind::HasAttr { expr, attr } => {
-            let of = boxed(expr)?;
-            Some(Expr::Has(of, Box::new([symbols.name(attr)])))
-        }
-        ExprKind::ExtHasAttr { expr, attrs } => {
-            let of = boxed(expr)?;
-            let path = attrs.iter().map(|attr: &SmolStr| symbols.name(attr));
-            Some(Expr::Has(of, path.collect()))
-        }
-        ExprKind::Like { expr, pattern } => {
-            Some(Expr::Like(boxed(expr)?, Pattern(pattern.clone())))
-        }
-        ExprKind::Is { expr, entity_type } => {
-            let of = boxed(expr)?;
-            let kind = symbols.type_of_name(&entity_type.clone().into());
-            Some(Expr::Is(of, kind))
-        }
+        ExprKind::GetAttr { expr: of, .. }
+        | ExprKind::HasAttr { expr: of, .. }
+        | ExprKind::ExtHasAttr { expr: of, .. }
+        | ExprKind::Like { expr: of, .. }
+        | ExprKind::Is { expr: of, .. } => of_one(expr, boxed(of)?, symbols),
         ExprKind::Set(elements) => {
             let elements = elements.iter().map(|it| lower(it, symbols, depth));
             Some(set(elements.collect::<Option<_>>()?))
@@ -102,6 +88,28 @@ fn lower(expr: &ast::Expr, symbols: &mut Symbols<'_>, depth: usize) -> Option<Ex
                 .map(|(name, it)| Some((symbols.name(name), lower(it, symbols, depth)?)));
             Some(record(fields.collect::<Option<_>>()?))
         }
+    }
+}
+
+/// What an expression asks of its one operand besides a truth value or a number.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "its caller has matched these five"
+)]
+fn of_one(expr: &ast::Expr, of: Box<Expr>, symbols: &mut Symbols<'_>) -> Option<Expr> {
+    match expr.expr_kind() {
+        ExprKind::GetAttr { attr, .. } => Some(Expr::Get(of, symbols.name(attr))),
+        ExprKind::HasAttr { attr, .. } => Some(Expr::Has(of, Box::new([symbols.name(attr)]))),
+        ExprKind::ExtHasAttr { attrs, .. } => {
+            let path = attrs.iter().map(|attr: &SmolStr| symbols.name(attr));
+            Some(Expr::Has(of, path.collect()))
+        }
+        ExprKind::Like { pattern, .. } => Some(Expr::Like(of, Pattern(pattern.clone()))),
+        ExprKind::Is { entity_type, .. } => {
+            let kind = symbols.type_of_name(&entity_type.clone().into());
+            Some(Expr::Is(of, kind))
+        }
+        _ => None,
     }
 }
 
