@@ -18,7 +18,7 @@ const REASON_CHARS: usize = 300;
 
 /// From how many candidates on a search is narrowed by partial evaluation, which takes about as
 /// long as deciding this many.
-const RESIDUALS_PAY: usize = 64;
+const RESIDUALS_PAY: usize = 512;
 
 /// Asks snapshots, counts and records.
 #[derive(Clone, Debug)]
