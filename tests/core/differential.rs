@@ -25,7 +25,7 @@ const TEMPLATE: &str =
      unless { principal.level > 5 };";
 
 /// Conditions that read everything there is, some of which fail on some entities.
-const ATOMS: [&str; 64] = [
+const ATOMS: [&str; 65] = [
     "1 < 2",
     "principal in Group::\"g0\"",
     "principal in Group::\"g1\"",
@@ -53,6 +53,7 @@ const ATOMS: [&str; 64] = [
     "duration(\"1h\") <= duration(\"60m\") && !(duration(\"1h\") < duration(\"60m\"))",
     "datetime(\"1969-12-31\") < datetime(\"1970-01-01\")",
     "datetime(\"1969-12-31\") < duration(\"1d\")",
+    "ip(\"nothing\").isLoopback() || principal.level > 3",
     "decimal(\"1.0\") < decimal(\"2.0\")",
     "decimal(\"1.5\").lessThan(decimal(if resource.public then \"1.6\" else \"x\"))",
     "principal.level + 1 == 4 || principal.level - 1 < 2",

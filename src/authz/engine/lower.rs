@@ -165,13 +165,15 @@ fn binary(operator: BinaryOp, operands: Box<[Expr; 2]>) -> Expr {
     Expr::Compare(compare, operands)
 }
 
-/// A call, made now if its arguments are known. What goes wrong is for Cedar to say.
+/// A call, made now if its arguments are known. One that goes wrong does so for each question, and is
+/// for Cedar to speak of then.
 fn call(function: Function, arguments: Vec<Expr>) -> Option<Expr> {
     Extensions::all_available().func(&function.0).ok()?;
-    match constants(&arguments) {
-        Some(known) => function.call(&known).map(Expr::Value),
-        None => Some(Expr::Call(function, arguments.into())),
-    }
+    let made = constants(&arguments).and_then(|known| function.call(&known));
+    Some(match made {
+        Some(value) => Expr::Value(value),
+        None => Expr::Call(function, arguments.into()),
+    })
 }
 
 /// A set, made now if its elements are known: Cedar makes a literal anew for each question.
