@@ -156,14 +156,14 @@ fn insert(
     let entity = engine::parse_entity(json.to_value(), cedar)
         .map_err(|why| json.no_long().map_or(why, str::to_owned))?;
     let (uid, entity) = engine::known_entity(entity, symbols)?;
-    let shown = symbols.show(uid);
     if schema::is_held(snapshot.schema(), symbols.kind(uid)) {
-        return Err(format!("only the store speaks for `{shown}`"));
+        return Err(format!("only the store speaks for `{}`", symbols.show(uid)));
     }
     match inline.get(uid) {
-        Some(first) if !first.is_told_as(&entity) => {
-            Err(format!("`{shown}` is given twice, differently"))
-        }
+        Some(first) if !first.is_told_as(&entity) => Err(format!(
+            "`{}` is given twice, differently",
+            symbols.show(uid)
+        )),
         _ => {
             inline.insert(uid, entity);
             Ok(())

@@ -68,12 +68,7 @@ impl Index {
         let mut relevant = |action: Option<&EntityUid>| {
             let chosen = scopes.chosen(&groups, action);
             let build = |chosen: &Vec<usize>| Arc::new(Relevant::new(chosen, &rules));
-            let found = built.get(&chosen).map(Arc::clone);
-            found.unwrap_or_else(|| {
-                let new = build(&chosen);
-                built.insert(chosen, Arc::clone(&new));
-                new
-            })
+            Arc::clone(built.entry(chosen).or_insert_with_key(build))
         };
         let others = relevant(None);
         let by_action = actions

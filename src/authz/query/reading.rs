@@ -227,14 +227,11 @@ impl<'s, 'a> Reading<'s, 'a> {
                     }
                 }
             };
-            let attributes = Fields::of(attributes);
-            self.inline.insert(
-                uid,
-                Entity {
-                    attributes,
-                    ..entity
-                },
-            );
+            let entity = Entity {
+                attributes: Fields::of(attributes),
+                ..entity
+            };
+            self.inline.insert(uid, entity);
         }
         self.adopt();
         true
@@ -294,15 +291,13 @@ impl<'s, 'a> Reading<'s, 'a> {
         let snapshot = self.snapshot;
         let action = asked.action;
         let inline = std::mem::take(&mut self.inline);
-        let given = Given::new(inline, snapshot.stored(), snapshot.schema(), &self.symbols);
-        let missing =
-            given.and_then(
-                |given| match snapshot.missing(&asked, &given, &self.symbols) {
-                    Some(missing) => Err(super::not_stored(missing, &self.symbols)),
-                    None => Ok(given),
-                },
-            );
-        let evaluation = match missing {
+        let symbols = &self.symbols;
+        let given = Given::new(inline, snapshot.stored(), snapshot.schema(), symbols);
+        let whole = given.and_then(|given| match snapshot.missing(&asked, &given, symbols) {
+            Some(missing) => Err(super::not_stored(missing, symbols)),
+            None => Ok(given),
+        });
+        let evaluation = match whole {
             Err(why) => {
                 self.notes.denied(why);
                 None
