@@ -21,6 +21,7 @@ mod nesting;
 mod notes;
 mod numbered;
 mod policies;
+mod proof;
 mod query;
 mod rule;
 mod schema;
@@ -45,6 +46,10 @@ pub use matrix::{Line, Matrix, Table};
 pub use nesting::EVALUATION_STACK_BYTES;
 pub use notes::Diagnostics;
 pub use policies::Valid;
+pub use proof::{
+    Asked, Cell, CellResult, Claim, Counterexample, Dead, InvariantResult, Key, Model, Obligation,
+    Parts, Proofs, Report, Result as ProofResult, Subject, Verdict, Why,
+};
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};

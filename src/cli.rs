@@ -20,6 +20,7 @@ mod check;
 mod decide;
 mod health;
 mod matrix;
+mod prove;
 mod serve;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -77,6 +78,7 @@ enum Command {
     Decide(decide::Decide),
     Health(health::Health),
     Matrix(matrix::Matrix),
+    Prove(prove::Prove),
     Serve(Box<serve::Serve>),
 }
 
@@ -109,6 +111,7 @@ fn run() -> Exit {
         Command::Decide(decide) => decide.run(),
         Command::Health(health) => health.run(),
         Command::Matrix(matrix) => matrix.run(),
+        Command::Prove(prove) => prove.run(),
         Command::Serve(serve) => serve.run(),
     };
     done.unwrap_or_else(|failure| failure.tell())
@@ -195,6 +198,7 @@ fn spec(choice: SourceChoice) -> Result<SourceSpec, Failure> {
         schema: choice.schema,
         conditions: choice.conditions,
         entities: choice.entities,
+        invariants: choice.invariants,
         skip_validation: choice.no_validate,
     };
     Ok(selection.resolve()?)

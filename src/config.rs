@@ -73,6 +73,8 @@ pub struct SourceChoice {
     pub conditions: Option<PathBuf>,
     /// Entity files and folders.
     pub entities: Vec<PathBuf>,
+    /// Files and folders of invariants.
+    pub invariants: Vec<PathBuf>,
     /// Skip strict validation of the policies against the schema.
     pub no_validate: bool,
 }
@@ -238,6 +240,7 @@ impl SourceArgs {
             schema: self.schema.or_else(|| take(&mut file.schema)),
             conditions: self.conditions.or_else(|| take(&mut file.conditions)),
             entities: list(self.entities, &mut file.entities),
+            invariants: list(self.invariants, &mut file.invariants),
             no_validate: self.no_validate.or(file.no_validate).unwrap_or(false),
         }
     }

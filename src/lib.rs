@@ -9,6 +9,7 @@ pub mod authz;
 pub mod cli;
 pub mod config;
 pub mod pdp;
+pub mod prover;
 pub mod server;
 pub mod source;
 pub mod store;

@@ -19,7 +19,7 @@ mod reload;
 mod scan;
 mod watch;
 
-pub use editions::{EditionError, Selection};
+pub use editions::{EditionError, Selection, editions};
 pub use gates::{Gate, Gates, rehearse};
 pub use reload::{ReloadRules, Reloader, Running};
 
@@ -38,6 +38,8 @@ pub struct SourceSpec {
     pub entities: Vec<PathBuf>,
     /// What the matrix needs to know, files and folders.
     pub spec: Vec<PathBuf>,
+    /// What must hold of the policies whatever they say, files and folders.
+    pub invariants: Vec<PathBuf>,
     /// Skip strict validation of the policies against the schema.
     pub skip_validation: bool,
 }

@@ -71,6 +71,7 @@ pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapsh
         stored: data.stored,
         warnings: finding::kept(findings),
         spec: sources.spec.clone(),
+        invariants: sources.invariants.clone(),
         canary_cases: canary::count_cases(&sources.canaries),
         canary_cells: canary::count_cells(sources),
         canaries: sources.canaries.clone(),

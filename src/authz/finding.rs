@@ -32,6 +32,8 @@ pub enum Kind {
     Shrink,
     /// A known query would be answered, or a cell of the table would be, otherwise than it must.
     Canary,
+    /// Something that was to be proved is not so, or could not be proved.
+    Proof,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Self::Entities => "entities",
             Self::Io => "io",
             Self::Parse => "parse",
+            Self::Proof => "proof",
             Self::Shrink => "shrink",
             Self::Validate => "validate",
         }

@@ -72,13 +72,18 @@ enum Statement {
 }
 
 impl Policies {
+    /// The policy in force of that id.
+    pub(super) fn named(&self, id: &str) -> Option<&Policy> {
+        self.set.policy(&PolicyId::new(id))
+    }
+
     /// The policies in force of which this holds, in reading order.
     pub(super) fn that<'p>(
         &'p self,
         holds: impl Fn(&PolicyInfo) -> bool + 'p,
     ) -> impl Iterator<Item = &'p Policy> {
         let chosen = self.infos.iter().filter(move |info| holds(info));
-        chosen.filter_map(|info| self.set.policy(&PolicyId::new(&info.id)))
+        chosen.filter_map(|info| self.named(&info.id))
     }
 
     /// Parses every file and links the templates; all findings at once, until there are as many as

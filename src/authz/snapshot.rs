@@ -42,6 +42,8 @@ pub struct Snapshot {
     /// What rows, columns and scope words mean: read when the matrix is asked for.
     pub(super) spec: Vec<SourceFile>,
     pub(super) matrix: OnceLock<Computed>,
+    /// What must hold whatever the policies say: read when it is to be proved.
+    pub(super) invariants: Vec<SourceFile>,
     /// Known queries with their answers: read when they are put to the policies.
     pub(super) canaries: Vec<SourceFile>,
     /// How many queries they are.
@@ -251,7 +253,7 @@ impl Snapshot {
     }
 
     /// An entity that is reached from `roots`, that only the store speaks for, and that is not stored.
-    fn missing_of(
+    pub(super) fn missing_of(
         &self,
         stored: &StoredEntities,
         roots: &[Uid],

@@ -35,6 +35,8 @@ pub struct Sources {
     pub entities: Vec<SourceFile>,
     /// What rows, columns, roles and scope words mean for the matrix.
     pub spec: Vec<SourceFile>,
+    /// What must hold of the policies whatever they say, to be proved (`*.cedar`).
+    pub invariants: Vec<SourceFile>,
     /// Known queries with their answers (`tests/*.json` beside the policies).
     pub canaries: Vec<SourceFile>,
     /// What the cells of the matrix must be (`tests/*.csv` beside the policies), in reading order: a
@@ -57,6 +59,7 @@ impl Sources {
             &conditions,
             &self.entities,
             &self.spec,
+            &self.invariants,
             &self.canaries,
             &self.tables,
         ] {
@@ -81,6 +84,7 @@ impl Sources {
             .chain(&self.links)
             .chain(&self.entities)
             .chain(&self.spec)
+            .chain(&self.invariants)
             .chain(&self.canaries)
             .chain(&self.tables)
     }

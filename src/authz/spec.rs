@@ -17,6 +17,15 @@ use super::{
     value::{Fields, Value},
 };
 
+/// What a statement of a spec can be, and its effect.
+const KINDS: [(&str, &str); 5] = [
+    ("scope", "permit"),
+    ("guard", "forbid"),
+    ("role", "forbid"),
+    ("assume", "forbid"),
+    ("data", "forbid"),
+];
+
 /// How deep a context may nest.
 const MAX_DEPTH: usize = 16;
 
@@ -72,18 +81,13 @@ impl<'s> Spec<'s> {
     pub(super) fn parse(snapshot: &'s Snapshot, schema: &SchemaModel) -> Result<Self, Rejection> {
         let files = &snapshot.spec;
         let mut symbols = Symbols::above(&snapshot.symbols);
+        let mut findings = Vec::new();
+        let definitions = definitions(files, schema, &mut findings);
         let of_kind = |ending: &str| -> Vec<SourceFile> {
             let matching = files.iter().filter(|file| file.name.ends_with(ending));
             matching.cloned().collect()
         };
-        let mut findings = Vec::new();
-        let sources = Sources {
-            policies: of_kind(".cedar"),
-            ..Sources::default()
-        };
-        let definitions = Policies::parse(&sources, &mut findings);
-        definitions.validate(&sources, schema, None, &mut findings);
-        let words = words(&definitions, schema, &mut symbols, &mut findings);
+        let words = words(&definitions, schema, &mut symbols);
         let guards = definitions.that(|info| info.annotation("guard").is_some());
         let guards = Index::new(guards, Some(schema), &mut symbols);
         let worlds = of_kind(".json");
@@ -131,29 +135,48 @@ impl<'s> Spec<'s> {
     }
 }
 
-/// The words in the order of their first permit.
-fn words(
-    definitions: &Policies,
+/// The statements of a spec, each of one kind.
+pub(super) fn definitions(
+    files: &[SourceFile],
     schema: &SchemaModel,
-    symbols: &mut Symbols<'_>,
     findings: &mut Vec<Finding>,
-) -> Vec<Word> {
-    let mut names: Vec<&str> = Vec::new();
+) -> Policies {
+    let cedar = files.iter().filter(|file| file.name.ends_with(".cedar"));
+    let sources = Sources {
+        policies: cedar.cloned().collect(),
+        ..Sources::default()
+    };
+    let definitions = Policies::parse(&sources, findings);
+    definitions.validate(&sources, schema, None, findings);
     for info in &definitions.infos {
         if finding::is_enough(findings) {
-            return Vec::new();
+            break;
         }
-        match (info.annotation("scope"), info.annotation("guard")) {
-            (Some(word), None) if !names.contains(&word) => names.push(word),
-            (None, Some(_)) if info.effect != "forbid" => {
-                let message = format!("`{}` is a guard that forbids nothing", info.id);
-                findings.push(Finding::error(Kind::Validate, &info.file, message));
+        let mut kinds = KINDS.iter();
+        let of = kinds.by_ref().find(|(kind, _)| info.annotation(kind).is_some());
+        let another = kinds.any(|(kind, _)| info.annotation(kind).is_some());
+        let message = match of {
+            Some((_, effect)) if !another && *effect == info.effect => continue,
+            Some((kind, effect)) if !another => {
+                format!("`{}` is `@{kind}`, which must be a `{effect}`", info.id)
             }
-            (Some(_), None) | (None, Some(_)) => {}
-            (None, None) | (Some(_), Some(_)) => {
-                let message = format!("`{}` is neither `@scope` nor `@guard`", info.id);
-                findings.push(Finding::error(Kind::Validate, &info.file, message));
-            }
+            _ => format!(
+                "`{}` is not one of `@scope`, `@guard`, `@role`, `@assume`, `@data`",
+                info.id
+            ),
+        };
+        findings.push(Finding::error(Kind::Validate, &info.file, message));
+    }
+    definitions
+}
+
+/// The words in the order of their first permit.
+fn words(definitions: &Policies, schema: &SchemaModel, symbols: &mut Symbols<'_>) -> Vec<Word> {
+    let mut names: Vec<&str> = Vec::new();
+    let scopes = definitions.infos.iter();
+    for word in scopes.filter_map(|info| info.annotation("scope")) {
+        if !names.contains(&word) {
+            names.push(word);
         }
     }
     let word = |name: &str| {

@@ -43,6 +43,12 @@ pub struct SourceArgs {
         num_args = 1.., value_delimiter = ','
     )]
     pub entities: Vec<PathBuf>,
+    /// Read what must hold of the policies, whatever they say, from these files and folders
+    #[arg(
+        long, env = "PALISADE_INVARIANTS", value_name = "FILE|DIR",
+        num_args = 1.., value_delimiter = ','
+    )]
+    pub invariants: Vec<PathBuf>,
     /// Start relative paths from this folder [default: the current one]
     #[arg(long, env = "PALISADE_ROOT", value_name = "DIR")]
     pub root: Option<PathBuf>,

@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) schema: Option<PathBuf>,
     pub(super) conditions: Option<PathBuf>,
     pub(super) entities: Vec<PathBuf>,
+    pub(super) invariants: Vec<PathBuf>,
     pub(super) no_validate: Option<bool>,
     pub(super) listen: Vec<Address>,
     pub(super) socket_mode: Option<SocketMode>,

@@ -35,6 +35,8 @@ pub struct Selection {
     pub conditions: Option<PathBuf>,
     /// Entity files and folders instead of the edition's; empty leaves them.
     pub entities: Vec<PathBuf>,
+    /// Invariants, files and folders, instead of the edition's; empty leaves them.
+    pub invariants: Vec<PathBuf>,
     /// Skip strict validation of the policies against the schema.
     pub skip_validation: bool,
 }
@@ -78,6 +80,8 @@ struct Edition {
     #[serde(default)]
     spec: Vec<PathBuf>,
     #[serde(default)]
+    invariants: Vec<PathBuf>,
+    #[serde(default)]
     entities: Vec<PathBuf>,
 }
 
@@ -100,6 +104,7 @@ impl Selection {
             conditions: self.conditions.or(edition.conditions),
             entities: named_or(self.entities, edition.entities),
             spec: edition.spec,
+            invariants: named_or(self.invariants, edition.invariants),
             skip_validation: self.skip_validation,
         })
     }
@@ -109,23 +114,35 @@ fn named_or(named: Vec<PathBuf>, otherwise: Vec<PathBuf>) -> Vec<PathBuf> {
     if named.is_empty() { otherwise } else { named }
 }
 
+/// The names of the editions there are, below a root.
+///
+/// # Errors
+/// A manifest that is missing or malformed.
+pub fn editions(root: &Path) -> Result<Vec<String>, EditionError> {
+    Ok(manifest(root)?.into_keys().collect())
+}
+
 fn edition(root: &Path, name: &str) -> Result<Edition, EditionError> {
+    let mut editions = manifest(root)?;
+    editions.remove(name).ok_or_else(|| EditionError::Unknown {
+        name: name.to_owned(),
+        known: known(editions.keys()),
+    })
+}
+
+fn manifest(root: &Path) -> Result<BTreeMap<String, Edition>, EditionError> {
     let path = root.join(MANIFEST);
     let text = match read(&path) {
         Ok(text) => text,
         Err(source) => return Err(EditionError::Unreadable { path, source }),
     };
-    let mut editions: BTreeMap<String, Edition> = match toml::from_str(&text) {
-        Ok(editions) => editions,
+    match toml::from_str(&text) {
+        Ok(editions) => Ok(editions),
         Err(source) => {
             let source = Box::new(source);
-            return Err(EditionError::Malformed { path, source });
+            Err(EditionError::Malformed { path, source })
         }
-    };
-    editions.remove(name).ok_or_else(|| EditionError::Unknown {
-        name: name.to_owned(),
-        known: known(editions.keys()),
-    })
+    }
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -101,6 +101,7 @@ fn put(sources: &mut Sources, role: Role, file: SourceFile) {
         Role::Canaries => sources.canaries.push(file),
         Role::Conditions => sources.conditions = Some(file),
         Role::Entities => sources.entities.push(file),
+        Role::Invariants => sources.invariants.push(file),
         Role::Links => sources.links.push(file),
         Role::Policies => sources.policies.push(file),
         Role::Schema => sources.schema = Some(file),

@@ -45,6 +45,7 @@ pub(super) enum Role {
     Canaries,
     Conditions,
     Entities,
+    Invariants,
     Links,
     Policies,
     Schema,
@@ -116,6 +117,7 @@ impl Role {
             Self::Entities => MAX_ENTITIES_BYTES,
             Self::Canaries
             | Self::Conditions
+            | Self::Invariants
             | Self::Links
             | Self::Policies
             | Self::Schema
@@ -144,7 +146,8 @@ impl Role {
             Self::Canaries | Self::Tables => extension == "json" || extension == TABLE,
             Self::Entities => extension == "json",
             Self::Links | Self::Policies => extension == "cedar" || name.as_os_str() == LINKS,
-            Self::Spec => ["cedar", "json", "toml"].iter().any(|it| extension == *it),
+            Self::Invariants => extension == "cedar",
+            Self::Spec => ["cedar", "csv", "json", "toml"].iter().any(|it| extension == *it),
             Self::Conditions | Self::Schema => false,
         }
     }
@@ -169,6 +172,7 @@ impl Scan {
             (Role::Policies, &spec.policies),
             (Role::Entities, &spec.entities),
             (Role::Spec, &spec.spec),
+            (Role::Invariants, &spec.invariants),
         ] {
             for path in paths {
                 scan.named(role, &spec.root.join(path), path);
@@ -211,6 +215,7 @@ impl Scan {
                         Role::Entities => self.entities_bytes += file.stamp.len,
                         Role::Canaries
                         | Role::Conditions
+                        | Role::Invariants
                         | Role::Links
                         | Role::Policies
                         | Role::Schema

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::authz::{
-    Finding, Kind, Rejection, SourceFile,
+    Cell, Finding, Kind, Rejection, SourceFile,
     finding::{self, MAX_TOLD},
 };
 
@@ -111,6 +111,18 @@ impl<'t> Table<'t> {
                 Ok(())
             }
         }
+    }
+
+    /// What it says, cell by cell.
+    pub(in crate::authz) fn cells(&self) -> impl Iterator<Item = Cell> {
+        self.cells.iter().map(|it| Cell {
+            row_id: it.key.row_id.clone(),
+            crud: it.key.crud.clone(),
+            role: it.key.role.clone(),
+            action: it.cedar_action.clone(),
+            resource_type: it.resource_type.clone(),
+            scope: it.scope.clone(),
+        })
     }
 
     fn cell(&self, key: &Key) -> Option<&Expected<'t>> {

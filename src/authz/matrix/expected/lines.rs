@@ -156,7 +156,11 @@ impl<'e> Columns<'e> {
         let said = self
             .read
             .map(|at| record.get(at).unwrap_or_default().to_owned());
-        let [row_id, crud, role, cedar_action, resource_type, scope] = said;
+        let [mut row_id, crud, role, cedar_action, resource_type, scope] = said;
+        // What has no row is known by what it is about.
+        if row_id.is_empty() {
+            row_id = format!("{cedar_action} {resource_type}");
+        }
         Ok(Some(Expected {
             key: Key { row_id, crud, role },
             cedar_action,

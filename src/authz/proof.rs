@@ -1,0 +1,375 @@
+//! What is to be proved of a snapshot: questions for a solver, each about every request of one shape
+//! and all data there could be; and what its answers mean.
+//!
+//! Everything is said in Cedar. Who stands in a column, what is assumed and what must never happen
+//! are `forbid`s that leave questions out; what a scope word means are `permit`s. A claim compares two
+//! sets of such statements, so that the solver's model of Cedar is all there is to believe.
+
+use std::{collections::HashSet, fmt, sync::Arc};
+
+use cedar_policy::{Policy, PolicySet, RequestEnv, Schema};
+use sha2::{Digest, Sha256};
+
+use super::{Finding, Kind, Rejection, Snapshot};
+
+mod cells;
+mod dead;
+mod example;
+mod question;
+mod report;
+mod shrink;
+mod statement;
+mod statements;
+
+pub use dead::{Dead, Why};
+pub use example::{Counterexample, Model};
+pub use report::{CellResult, InvariantResult, Report, Result, Verdict};
+
+use cells::Cells;
+use statement::Statement;
+use statements::Statements;
+
+/// A digest of everything a claim's truth depends on.
+pub type Key = [u8; 32];
+
+/// What a claim says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Test {
+    /// The two sets allow the same.
+    Equal,
+    /// What the left set allows, the right one allows.
+    Implies,
+    /// The evaluation of the one policy on the left never fails.
+    NeverErrors,
+}
+
+/// A statement about every request of one shape, that is true or not.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    env: RequestEnv,
+    test: Test,
+    left: Vec<Arc<Statement>>,
+    right: Vec<Arc<Statement>>,
+}
+
+/// A claim as a solver is asked.
+#[derive(Debug)]
+pub enum Asked {
+    /// Whether the two sets allow the same.
+    Equal(PolicySet, PolicySet),
+    /// Whether the second set allows whatever the first one does.
+    Implies(PolicySet, PolicySet),
+    /// Whether the policy never fails.
+    NeverErrors(Box<Policy>),
+}
+
+/// A cell of the table: a row or an action without one, a column, and what is said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cell {
+    /// The row, as `T05`; where there is none, the action and the type.
+    pub row_id: String,
+    /// `C`, `R`, `U` or `D`, where the row is split.
+    pub crud: String,
+    /// The column.
+    pub role: String,
+    /// The action.
+    pub action: String,
+    /// The type of the resource.
+    pub resource_type: String,
+    /// The scope word.
+    pub scope: String,
+}
+
+/// What a claim is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// Whatever the assumption leaves out is denied.
+    Assumption(String),
+    /// The policies decide what the table says of the cell.
+    Cell(Cell),
+    /// The policy never fails; so do statements of the spec and invariants.
+    Errors(String),
+    /// The invariants of these names hold.
+    Invariants(Vec<String>),
+    /// Nothing is allowed that was not before.
+    Wider,
+}
+
+/// Something to be proved.
+#[derive(Clone, Debug)]
+pub struct Obligation {
+    /// What it is about.
+    pub subject: Subject,
+    /// What must be true.
+    pub claim: Claim,
+}
+
+/// Which obligations there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// The cells of the table, and that what they assume is necessary.
+    pub cells: bool,
+    /// Invariants.
+    pub invariants: bool,
+    /// That nothing fails.
+    pub errors: bool,
+}
+
+/// Everything that can be proved of a snapshot.
+#[derive(Debug)]
+pub struct Proofs<'s> {
+    snapshot: &'s Snapshot,
+    schema: Schema,
+    /// Digest of the schema.
+    digest: Key,
+    parts: Parts,
+    envs: Vec<RequestEnv>,
+    statements: Statements,
+    cells: Cells,
+}
+
+impl Snapshot {
+    /// What can be proved of it.
+    ///
+    /// # Errors
+    /// What is wrong with its spec or its invariants; a set without a schema, or whose policies were
+    /// not validated.
+    pub fn proofs(&self, parts: Parts) -> std::result::Result<Proofs<'_>, Rejection> {
+        let refused = |message: &str, help: &str| {
+            Rejection::from(Finding::error(Kind::Proof, "", message).help(help))
+        };
+        let schema = self.schema().ok_or_else(|| {
+            let help = "name an edition or a schema with `--edition` or `--schema`";
+            refused("nothing can be proved without a schema", help)
+        })?;
+        if self.valid.is_none() {
+            let help = "take `--no-validate` away";
+            return Err(refused(
+                "nothing can be proved of policies that are not validated",
+                help,
+            ));
+        }
+        let mut findings = Vec::new();
+        let statements = Statements::read(self, schema, &mut findings);
+        let cells = match parts.cells {
+            true => Cells::read(self, &statements, &mut findings),
+            false => Cells::default(),
+        };
+        if let Some(rejection) = Rejection::of(findings) {
+            return Err(rejection);
+        }
+        let digest = Sha256::digest(&schema.json).into();
+        let schema = schema.cedar.clone();
+        let mut envs: Vec<RequestEnv> = schema.request_envs().collect();
+        envs.sort_by_key(shape);
+        Ok(Proofs {
+            snapshot: self,
+            schema,
+            digest,
+            parts,
+            envs,
+            statements,
+            cells,
+        })
+    }
+}
+
+impl Proofs<'_> {
+    /// The schema that everything is about.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// What the truth of a claim depends on.
+    pub fn key(&self, claim: &Claim) -> Key {
+        claim.key(&self.digest)
+    }
+
+    /// What there is to prove, in the order it is told.
+    pub fn obligations(&self) -> Vec<Obligation> {
+        let parts = self.parts;
+        let mut obligations = Vec::new();
+        if parts.cells {
+            obligations.extend(self.cell_obligations());
+            obligations.extend(self.assumption_obligations());
+        }
+        if parts.invariants {
+            obligations.extend(self.invariant_obligations());
+        }
+        if parts.errors {
+            obligations.extend(self.error_obligations());
+        }
+        obligations
+    }
+
+    /// That nothing is allowed which an earlier snapshot did not allow. Of a shape that it did not
+    /// know, nothing was.
+    ///
+    /// # Errors
+    /// As [`Snapshot::proofs`], of the earlier one.
+    pub fn no_wider(&self, before: &Self) -> Vec<Obligation> {
+        let claims = self.envs.iter().map(|env| {
+            let before = before.statements.policies(env);
+            self.claim(env, Test::Implies, self.statements.policies(env), before)
+        });
+        let obligation = |claim| Obligation {
+            subject: Subject::Wider,
+            claim,
+        };
+        claims.map(obligation).collect()
+    }
+
+    /// The invariants of a claim one by one, where it is about several.
+    pub fn apart(&self, obligation: &Obligation) -> Vec<Obligation> {
+        let Subject::Invariants(names) = &obligation.subject else {
+            return Vec::new();
+        };
+        let env = &obligation.claim.env;
+        let names = names.iter().filter(|_| names.len() > 1);
+        names.map(|name| self.never(env, &[name.clone()])).collect()
+    }
+
+    fn cell_obligations(&self) -> impl Iterator<Item = Obligation> {
+        self.cells.iter().map(|(cell, env)| {
+            let shared = self.statements.presupposed(env, &cell.role);
+            let left = [self.statements.policies(env), shared.clone()].concat();
+            let right = [self.statements.word(env, &cell.scope), shared].concat();
+            Obligation {
+                subject: Subject::Cell(cell.clone()),
+                claim: self.claim(env, Test::Equal, left, right),
+            }
+        })
+    }
+
+    /// What an assumption leaves out is denied: a `forbid` of exactly that changes nothing.
+    fn assumption_obligations(&self) -> impl Iterator<Item = Obligation> {
+        let assumed = self.statements.assumptions().into_iter();
+        assumed.flat_map(move |name| {
+            self.envs.iter().map(move |env| Obligation {
+                subject: Subject::Assumption(name.clone()),
+                claim: self.changes_nothing(env, self.statements.assumption(env, &name)),
+            })
+        })
+    }
+
+    fn invariant_obligations(&self) -> impl Iterator<Item = Obligation> {
+        self.envs.iter().flat_map(|env| {
+            let never = self.statements.invariants(env, false);
+            let always = self.statements.invariants(env, true);
+            let never = (!never.is_empty()).then(|| self.never(env, &never));
+            let always = always.into_iter().map(|name| {
+                let data = self.statements.data(env);
+                let left = [self.statements.invariant(env, &name, true), data.clone()].concat();
+                let right = [self.statements.policies(env), data].concat();
+                Obligation {
+                    subject: Subject::Invariants(vec![name]),
+                    claim: self.claim(env, Test::Implies, left, right),
+                }
+            });
+            always.chain(never)
+        })
+    }
+
+    /// What the invariants of these names match is denied.
+    fn never(&self, env: &RequestEnv, names: &[String]) -> Obligation {
+        let matching = names
+            .iter()
+            .flat_map(|name| self.statements.invariant(env, name, false));
+        Obligation {
+            subject: Subject::Invariants(names.to_vec()),
+            claim: self.changes_nothing(env, matching.collect()),
+        }
+    }
+
+    fn changes_nothing(&self, env: &RequestEnv, forbids: Vec<Arc<Statement>>) -> Claim {
+        let policies = [self.statements.policies(env), self.statements.data(env)].concat();
+        let fewer = [policies.clone(), forbids].concat();
+        self.claim(env, Test::Implies, policies, fewer)
+    }
+
+    fn error_obligations(&self) -> impl Iterator<Item = Obligation> {
+        self.envs.iter().flat_map(|env| {
+            let all = self.statements.all(env).into_iter();
+            all.map(|statement| Obligation {
+                subject: Subject::Errors(statement.id.clone()),
+                claim: self.claim(env, Test::NeverErrors, vec![statement], Vec::new()),
+            })
+        })
+    }
+
+    fn claim(
+        &self,
+        env: &RequestEnv,
+        test: Test,
+        left: Vec<Arc<Statement>>,
+        right: Vec<Arc<Statement>>,
+    ) -> Claim {
+        Claim {
+            env: env.clone(),
+            test,
+            left,
+            right,
+        }
+    }
+}
+
+impl Claim {
+    /// The shape of the requests it is about.
+    pub fn env(&self) -> &RequestEnv {
+        &self.env
+    }
+
+    /// The question, made of Cedar's own values.
+    ///
+    /// # Errors
+    /// Statements that make no set; none are known.
+    pub fn asked(&self) -> std::result::Result<Asked, String> {
+        Ok(match (self.test, self.left.first()) {
+            (Test::Equal, _) => Asked::Equal(set(&self.left)?, set(&self.right)?),
+            (Test::Implies, _) => Asked::Implies(set(&self.left)?, set(&self.right)?),
+            (Test::NeverErrors, Some(one)) => Asked::NeverErrors(Box::new(one.policy.clone())),
+            (Test::NeverErrors, None) => return Err("no policy is asked about".to_owned()),
+        })
+    }
+
+    fn key(&self, schema: &Key) -> Key {
+        let mut digest = Sha256::new();
+        digest.update(schema);
+        digest.update([self.test as u8]);
+        digest.update(shape(&self.env));
+        for side in [&self.left, &self.right] {
+            // The order of policies decides nothing.
+            let mut digests: Vec<&Key> = side.iter().map(|it| &it.digest).collect();
+            digests.sort_unstable();
+            digest.update((digests.len() as u64).to_be_bytes());
+            digests.into_iter().for_each(|it| digest.update(it));
+        }
+        digest.finalize().into()
+    }
+}
+
+fn set(statements: &[Arc<Statement>]) -> std::result::Result<PolicySet, String> {
+    let mut seen = HashSet::new();
+    let once = statements.iter().filter(|it| seen.insert(&it.id));
+    PolicySet::from_policies(once.map(|it| it.policy.clone())).map_err(|e| e.to_string())
+}
+
+/// `Member project.view Project`.
+pub(super) fn shape(env: &RequestEnv) -> String {
+    let action = env.action().id().unescaped();
+    format!("{} {action} {}", env.principal(), env.resource())
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            row_id, crud, role, ..
+        } = self;
+        let crud = if crud.is_empty() {
+            String::new()
+        } else {
+            format!(" {crud}")
+        };
+        write!(f, "{row_id}{crud} {role}")
+    }
+}

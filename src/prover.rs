@@ -1,0 +1,276 @@
+//! Proves what the core asks: puts its claims to a solver, several at once, and never takes a claim
+//! for true that the solver did not say is.
+
+use std::{
+    collections::HashSet,
+    env, io,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::authz::{Dead, Key, Obligation, ProofResult, Proofs, Report, Verdict};
+
+mod session;
+mod solver;
+
+use session::Session;
+
+/// Claims recurse with the nesting of policies, as compiling does.
+const STACK_BYTES: usize = 256 << 20;
+
+/// The variable that names the solver; without it `cvc5` is sought on the path.
+const SOLVER: &str = "CVC5";
+
+/// What proving may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the solver may think about one claim.
+    pub claim_time: Duration,
+    /// How much address space a solver may have, in bytes.
+    pub solver_bytes: u64,
+    /// How many solvers work at once.
+    pub solvers: usize,
+}
+
+impl Default for Limits {
+    /// Claims about what ships take milliseconds, and 100 MB.
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            claim_time: Duration::from_secs(10),
+            solver_bytes: 4 << 30,
+            solvers: cores.min(4),
+        }
+    }
+}
+
+/// There is no solver.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is no solver: `{}`: {source} (install cvc5, as with `apt-get install cvc5`, or name it in `{SOLVER}`)",
+    program.display()
+)]
+pub struct NoSolver {
+    program: PathBuf,
+    source: io::Error,
+}
+
+/// A solver, and what it may take.
+#[derive(Clone, Debug)]
+pub struct Prover {
+    program: PathBuf,
+    version: String,
+    limits: Limits,
+}
+
+/// What came of obligations.
+#[derive(Debug, Default)]
+pub struct Proved {
+    /// Each with its verdict.
+    pub report: Report,
+    /// Of what is proved.
+    pub keys: Vec<Key>,
+    /// How many claims were put to the solver; the others were known.
+    pub asked: usize,
+}
+
+impl Prover {
+    /// The solver that `CVC5` names, or the path has. It is run once, to know that it is one.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(limits: Limits) -> Result<Self, NoSolver> {
+        let program = env::var_os(SOLVER).filter(|it| !it.is_empty());
+        let program = PathBuf::from(program.unwrap_or_else(|| "cvc5".into()));
+        let said = Command::new(&program).arg("--version").output();
+        let version = said.and_then(|output| {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let version = text.split_whitespace().skip_while(|it| *it != "version");
+            let version = version.skip(1).map(|it| it.trim_end_matches(','));
+            version
+                .map(str::to_owned)
+                .next()
+                .ok_or_else(|| io::Error::other("it does not say its version"))
+        });
+        match version {
+            Ok(version) => Ok(Self {
+                program,
+                version,
+                limits,
+            }),
+            Err(source) => Err(NoSolver { program, source }),
+        }
+    }
+
+    /// The solver's version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Puts obligations to the solver, but for those whose keys are known to be proved. Blocks.
+    pub fn prove(
+        &self,
+        proofs: &Proofs<'_>,
+        obligations: Vec<Obligation>,
+        known: &HashSet<Key>,
+    ) -> Proved {
+        let groups = by_shape(obligations);
+        let done = self.share(proofs, groups.len(), |session, group| {
+            let group = groups.get(group).map(Vec::as_slice).unwrap_or_default();
+            group
+                .iter()
+                .flat_map(|(place, obligation)| {
+                    let proved = prove(session, proofs, obligation, known);
+                    proved.into_iter().map(|it| (*place, it))
+                })
+                .collect::<Vec<_>>()
+        });
+        let mut done: Vec<(usize, One)> = done.into_iter().flatten().flatten().collect();
+        // What a thread left undone is not known; nothing is lost.
+        let have: HashSet<usize> = done.iter().map(|(place, _)| *place).collect();
+        let missing = groups.iter().flatten();
+        let missing = missing.filter(|(place, _)| !have.contains(place));
+        let missing = missing.map(|(place, it)| (*place, One::unknown(it, "the prover broke down")));
+        done.extend(missing.collect::<Vec<_>>());
+        done.sort_by_key(|(place, _)| *place);
+        let mut proved = Proved::default();
+        for (_, one) in done {
+            proved.asked += usize::from(one.asked);
+            proved.keys.extend(one.key);
+            proved.report.results.push(one.result);
+        }
+        proved
+    }
+
+    /// The policies that decide nothing, in reading order, and why it is not known of others. Blocks.
+    pub fn dead(&self, proofs: &Proofs<'_>) -> (Vec<Dead>, Vec<String>) {
+        let done = self.share(proofs, proofs.policy_count(), |session, place| {
+            proofs.dead(place, &mut |claim| session.holds(claim))
+        });
+        let (mut dead, mut unknown) = (Vec::new(), Vec::new());
+        for one in done {
+            match one {
+                Some(Ok(found)) => dead.extend(found),
+                Some(Err(why)) => unknown.push(why),
+                None => unknown.push("the prover broke down".to_owned()),
+            }
+        }
+        (dead, unknown)
+    }
+
+    /// Does so many pieces of work, each with some session; nothing for those that broke it.
+    fn share<T: Send>(
+        &self,
+        proofs: &Proofs<'_>,
+        pieces: usize,
+        work: impl Fn(&mut Session<'_>, usize) -> T + Sync,
+    ) -> Vec<Option<T>> {
+        let next = AtomicUsize::new(0);
+        let done: Mutex<Vec<Option<T>>> = Mutex::new((0..pieces).map(|_| None).collect());
+        let worker = || {
+            let mut session = Session::new(self, proofs.schema());
+            loop {
+                let piece = next.fetch_add(1, Ordering::Relaxed);
+                if piece >= pieces {
+                    return;
+                }
+                let result = work(&mut session, piece);
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(place) = done.get_mut(piece) {
+                    *place = Some(result);
+                }
+            }
+        };
+        let workers = self.limits.solvers.min(pieces).max(1);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers)
+                .filter_map(|_| {
+                    let thread = thread::Builder::new().name("prove".to_owned());
+                    thread.stack_size(STACK_BYTES).spawn_scoped(scope, worker).ok()
+                })
+                .collect();
+            for thread in threads {
+                // A panic costs the piece it was at: what is missing is told as not known.
+                let _ = thread.join();
+            }
+        });
+        done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One obligation, done.
+struct One {
+    result: ProofResult,
+    /// If it is proved.
+    key: Option<Key>,
+    asked: bool,
+}
+
+impl One {
+    fn unknown(obligation: &Obligation, why: &str) -> Self {
+        let verdict = Verdict::Unknown(why.to_owned());
+        let subject = obligation.subject.clone();
+        Self {
+            result: ProofResult::new(subject, obligation.claim.env(), verdict),
+            key: None,
+            asked: true,
+        }
+    }
+}
+
+/// Proves one obligation; of several invariants that do not all hold, each by itself.
+fn prove(
+    session: &mut Session<'_>,
+    proofs: &Proofs<'_>,
+    obligation: &Obligation,
+    known: &HashSet<Key>,
+) -> Vec<One> {
+    let key = proofs.key(&obligation.claim);
+    let is_known = known.contains(&key);
+    let verdict = match is_known {
+        true => Verdict::Proved,
+        false => session.prove(proofs, &obligation.claim),
+    };
+    if verdict != Verdict::Proved {
+        let apart = proofs.apart(obligation);
+        if !apart.is_empty() {
+            let apart = apart.iter();
+            return apart.flat_map(|it| prove(session, proofs, it, known)).collect();
+        }
+    }
+    let proved = verdict == Verdict::Proved;
+    let subject = obligation.subject.clone();
+    vec![One {
+        result: ProofResult::new(subject, obligation.claim.env(), verdict),
+        key: proved.then_some(key),
+        asked: !is_known,
+    }]
+}
+
+/// Obligations by the shape of requests, which share what is made of the schema; each with its place.
+fn by_shape(obligations: Vec<Obligation>) -> Vec<Vec<(usize, Obligation)>> {
+    let mut groups: Vec<Vec<(usize, Obligation)>> = Vec::new();
+    let mut places: Vec<(String, usize)> = Vec::new();
+    for (place, obligation) in obligations.into_iter().enumerate() {
+        let env = obligation.claim.env();
+        let shape = format!("{} {} {}", env.principal(), env.action(), env.resource());
+        let group = match places.iter().find(|(known, _)| *known == shape) {
+            Some((_, group)) => *group,
+            None => {
+                places.push((shape, groups.len()));
+                groups.push(Vec::new());
+                groups.len() - 1
+            }
+        };
+        if let Some(group) = groups.get_mut(group) {
+            group.push((place, obligation));
+        }
+    }
+    groups
+}
