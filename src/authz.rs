@@ -42,7 +42,7 @@ pub use canary::Rehearsal;
 pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
-pub use matrix::{Line, Matrix, Table};
+pub use matrix::{Definition, Detail, Details, Example, Line, Matrix, Printed, Table, Word};
 pub use nesting::EVALUATION_STACK_BYTES;
 pub use notes::Diagnostics;
 pub use policies::Valid;

@@ -11,8 +11,8 @@ mod tracing_setup;
 pub use about::About;
 pub use metrics::{InFlight, Metrics, Replies};
 pub use status::{
-    Attempt, Change, Changes, Check, Health, InForce, Kept, KeptKind, Phase, Reading, ReloadResult,
-    Rollback, Status, Trigger, Turn,
+    Attempt, CellKey, CellProof, CellProofs, CellState, Change, Changes, Check, Health, InForce,
+    Kept, KeptKind, Phase, Reading, ReloadResult, Rollback, Standing, Status, Trigger, Turn,
 };
 pub use throttle::Throttle;
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

@@ -11,10 +11,12 @@ use super::{
     world::World,
 };
 
+mod details;
 mod expected;
 mod render;
 
-pub use expected::Table;
+pub use details::{Definition, Detail, Details, Example, Word};
+pub use expected::{Printed, Table};
 
 /// How many situations an unnamed cell shows.
 const MAX_EXAMPLES: usize = 3;
@@ -77,7 +79,7 @@ impl Snapshot {
     }
 
     /// The same, unless `go_on` says no before all cells are computed: `None` then.
-    pub(super) fn matrix_while(
+    pub fn matrix_while(
         &self,
         go_on: impl FnMut() -> bool,
     ) -> Option<Result<Option<&Matrix>, &Rejection>> {
@@ -230,7 +232,7 @@ impl Cell<'_> {
         let mut situations = Vec::new();
         for principal in &self.role.principals {
             for resource in self.spec.world.of_type(resource_type) {
-                for context in &self.ask.contexts {
+                for (context, _) in &self.ask.contexts {
                     let asked = Asked {
                         principal: *principal,
                         action: self.ask.action,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Finding, Json, Kind, Rejection, Snapshot, SourceFile, Sources,
+    Finding, Json, Kind, PolicyInfo, Rejection, Snapshot, SourceFile, Sources,
     coerce::{self, Sink},
     finding,
     index::Index,
@@ -16,6 +16,10 @@ use super::{
     uids,
     value::{Fields, Value},
 };
+
+mod rulings;
+
+pub(super) use rulings::Rulings;
 
 /// What a statement of a spec can be, and its effect.
 const KINDS: [(&str, &str); 5] = [
@@ -41,6 +45,8 @@ pub(super) struct Spec<'s> {
     pub(super) guards: Index,
     /// Every entity of a row's type is one of its situations.
     pub(super) world: StoredEntities,
+    /// What policies and tables name.
+    pub(super) rulings: Rulings,
 }
 
 /// A column and who stands in it.
@@ -64,8 +70,8 @@ pub(super) struct Ask {
     pub(super) action_name: String,
     /// Widest first.
     pub(super) resources: Vec<TypeId>,
-    /// Records.
-    pub(super) contexts: Vec<Value>,
+    /// Records, each with the JSON it was read from.
+    pub(super) contexts: Vec<(Value, String)>,
     /// The type to name for a role that is permitted nothing; the widest if it is not listed.
     pub(super) untested: Vec<(String, String)>,
 }
@@ -74,6 +80,8 @@ pub(super) struct Ask {
 pub(super) struct Word {
     pub(super) name: String,
     pub(super) index: Index,
+    /// Its policies in reading order.
+    pub(super) infos: Vec<PolicyInfo>,
 }
 
 impl<'s> Spec<'s> {
@@ -99,6 +107,7 @@ impl<'s> Spec<'s> {
             words,
             guards,
             world,
+            rulings: Rulings::default(),
         };
         for file in of_kind(".toml") {
             if finding::is_enough(&findings) {
@@ -118,7 +127,13 @@ impl<'s> Spec<'s> {
         let document = table::parse(file)?;
         let root = Section::root(file, &document);
         let mut findings = Vec::new();
-        findings.extend(root.only(&["role", "row"]).err());
+        findings.extend(root.only(&["role", "row", "ruling"]).err());
+        findings.extend(
+            rulings::read(&root, &mut self.rulings)
+                .err()
+                .into_iter()
+                .flatten(),
+        );
         let roles = root.sections("role").map_err(|finding| vec![finding])?;
         let roles = roles.iter().map(|section| role(section, &mut self.symbols));
         self.roles.extend(finding::sifted(roles, &mut findings));
@@ -180,9 +195,11 @@ fn words(definitions: &Policies, schema: &SchemaModel, symbols: &mut Symbols<'_>
         }
     }
     let word = |name: &str| {
-        let policies = definitions.that(|info| info.annotation("scope") == Some(name));
+        let is_of = |info: &PolicyInfo| info.annotation("scope") == Some(name);
+        let infos = definitions.infos.iter().filter(|info| is_of(info));
         Word {
-            index: Index::new(policies, Some(schema), symbols),
+            index: Index::new(definitions.that(is_of), Some(schema), symbols),
+            infos: infos.cloned().collect(),
             name: name.to_owned(),
         }
     };
@@ -243,10 +260,10 @@ fn ask(
     for text in section.strings("contexts")? {
         let context = context(text, shape, symbols);
         let context = context.map_err(|why| section.finding_about("contexts", why))?;
-        contexts.push(context);
+        contexts.push((context, text.to_owned()));
     }
     if contexts.is_empty() {
-        contexts.push(Value::Record(Fields::default()));
+        contexts.push((Value::Record(Fields::default()), "{}".to_owned()));
     }
     let untested = section.pairs("untested")?.into_iter();
     Ok(Ask {

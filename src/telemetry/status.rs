@@ -10,9 +10,11 @@ use crate::authz::{Revision, Snapshot};
 
 mod attempt;
 mod kept;
+mod proofs;
 
 pub use attempt::{Attempt, Change, Changes, Phase, ReloadResult, Trigger};
 pub use kept::{Kept, KeptKind};
+pub use proofs::{CellKey, CellProof, CellProofs, CellState, Standing};
 
 /// How many reload attempts are remembered: enough for the edits of a busy hour.
 const ATTEMPTS: usize = 20;
@@ -91,6 +93,8 @@ pub struct Reading {
     pub rollback: Option<Rollback>,
     /// What listeners demand of their callers.
     pub access: Vec<Kept>,
+    /// What is proved of the matrix, of whatever revision.
+    pub proofs: Option<Arc<CellProofs>>,
 }
 
 /// The shared state behind the admin pages.
@@ -147,6 +151,7 @@ impl Status {
             attempts: VecDeque::new(),
             rollback: None,
             access: Vec::new(),
+            proofs: None,
         };
         Self {
             inner: Mutex::new(inner),
@@ -171,6 +176,11 @@ impl Status {
     /// The watcher lives, or not.
     pub fn set_watcher(&self, check: Check) {
         self.inner().health.watcher = check;
+    }
+
+    /// The cells of some revision were looked at.
+    pub fn set_proofs(&self, proofs: Arc<CellProofs>) {
+        self.inner().proofs = Some(proofs);
     }
 
     /// A look at the sources ended, or an operator changed what is in force: all of it at once.

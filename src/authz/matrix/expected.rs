@@ -44,7 +44,19 @@ struct Expected<'t> {
     cedar_action: String,
     resource_type: String,
     scope: String,
+    printed: Printed,
     spot: Spot<'t>,
+}
+
+/// What a table has of a cell for people: the documents' own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// What is printed in the cell: `cell`.
+    pub cell: String,
+    /// Where in the documents: `seed_ref`, as `002:L49`.
+    pub seed_ref: String,
+    /// The rulings that the cell rests on: `ruling`.
+    pub rulings: Vec<String>,
 }
 
 impl<'t> Table<'t> {
@@ -90,6 +102,14 @@ impl<'t> Table<'t> {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
+    }
+
+    /// What is printed for a cell, and whether the table says of it what the policies say; `None` if it
+    /// says nothing.
+    pub fn of(&self, matrix: &Matrix, line: &Line) -> Option<(&Printed, bool)> {
+        let expected = self.cell(&Key::of(line))?;
+        let differs = expected.difference(line, &matrix.words).is_some();
+        Some((&expected.printed, !differs))
     }
 
     /// Takes a cell, in the place of what an earlier file said of it.

@@ -4,7 +4,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use crate::authz::{Finding, Kind, SourceFile, text};
 
-use super::{Expected, Key};
+use super::{Expected, Key, Printed};
 
 /// How many lines all tables may have together: twenty-five times those of the editions that ship.
 pub(super) const MAX_LINES: usize = 10_000;
@@ -21,6 +21,9 @@ const COLUMNS: [&str; 6] = [
     "resource_type",
     "scope",
 ];
+
+/// The columns that are for people, where there are any.
+const PRINTED: [&str; 3] = ["cell", "seed_ref", "ruling"];
 
 /// The column that is read where only the lines of one edition count.
 const EDITION: &str = "edition";
@@ -41,6 +44,7 @@ pub(super) struct Spot<'t> {
 /// Where the columns stand, as the header says.
 struct Columns<'e> {
     read: [usize; COLUMNS.len()],
+    printed: [Option<usize>; PRINTED.len()],
     edition: Option<(usize, &'e str)>,
     count: usize,
 }
@@ -128,6 +132,7 @@ impl<'e> Columns<'e> {
         let edition = edition.map(|edition| at(EDITION).map(|at| (at, edition)));
         Ok(Self {
             read,
+            printed: PRINTED.map(|name| at(name).ok()),
             edition: edition.transpose()?,
             count: header.len(),
         })
@@ -161,11 +166,20 @@ impl<'e> Columns<'e> {
         if row_id.is_empty() {
             row_id = format!("{cedar_action} {resource_type}");
         }
+        let printed = self
+            .printed
+            .map(|at| at.and_then(|at| record.get(at)).unwrap_or_default());
+        let [cell, seed_ref, rulings] = printed;
         Ok(Some(Expected {
             key: Key { row_id, crud, role },
             cedar_action,
             resource_type,
             scope,
+            printed: Printed {
+                cell: cell.to_owned(),
+                seed_ref: seed_ref.to_owned(),
+                rulings: rulings.split_terminator(';').map(str::to_owned).collect(),
+            },
             spot,
         }))
     }
