@@ -37,4 +37,6 @@ mod situations;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]
+mod without_row;
+#[cfg(test)]
 mod world;
