@@ -17,6 +17,8 @@ mod editions;
 #[cfg(test)]
 mod expected;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod model;
