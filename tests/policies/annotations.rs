@@ -5,18 +5,18 @@ use std::{collections::BTreeSet, path::Path};
 use palisade::authz::PolicyInfo;
 
 use crate::{
-    editions::{Edition, compile},
+    editions::{Edition, compile, text},
     tables::{TableLine, questions, table, without_row},
 };
 
 /// The rulings there are: C01 to C41, and C03b.
-fn is_ruling(id: &str) -> bool {
+pub(crate) fn is_ruling(id: &str) -> bool {
     let number = id.strip_prefix('C').and_then(|digits| digits.parse().ok());
     id == "C03b" || (id.len() == 3 && number.is_some_and(|number| (1..=41).contains(&number)))
 }
 
 /// Facts are numbered within their chapters.
-fn is_fact(id: &str) -> bool {
+pub(crate) fn is_fact(id: &str) -> bool {
     let chapters = [
         ("R", 27),
         ("T", 20),
@@ -90,6 +90,37 @@ fn every_policy_says_where_it_comes_from() {
             "{at}: @ruling"
         );
     }
+}
+
+/// Names of the guards, as the spec has them.
+fn guards_of_the_spec() -> BTreeSet<String> {
+    let spec = ["guards", "guards-teams"].map(|file| text(&format!("policies/spec/{file}.cedar")));
+    let lines = spec.iter().flat_map(|file| file.lines());
+    let named = lines.filter_map(|line| line.strip_prefix("@guard(\"")?.strip_suffix("\")"));
+    named.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_guard_is_marked_with_its_name_in_the_spec() {
+    let mut marked = BTreeSet::new();
+    for policy in everything() {
+        let guard = annotation(&policy, "guard");
+        // `guard.sandbox.target` is one of the guards called `sandbox`, `teams.two-roles` of `teams`.
+        let mut words = policy.id.split('.');
+        let expected = match words.next() {
+            Some("guard") => words.next(),
+            Some("teams") => Some("teams"),
+            _ => None,
+        };
+        assert_eq!(guard, expected, "{}", policy.id);
+        assert!(
+            guard.is_none() || policy.effect == "forbid",
+            "{}",
+            policy.id
+        );
+        marked.extend(guard.map(str::to_owned));
+    }
+    assert_eq!(marked, guards_of_the_spec());
 }
 
 #[test]

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod annotations;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod conditions;
@@ -14,6 +16,8 @@ mod conditions;
 mod editions;
 #[cfg(test)]
 mod expected;
+#[cfg(test)]
+mod invariants;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
@@ -36,5 +40,7 @@ mod shipped_tables;
 mod situations;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod without_row;
 #[cfg(test)]
 mod world;

@@ -1,42 +1,18 @@
 //! Every mutant of every policy must make some cell fail; what survives is listed with a reason.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
-use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Decision, Effect, Entities, EntityUid, Policy, PolicyId,
-    PolicySet, Request, Response, Schema,
-};
-use serde_json::{Value, json};
+use cedar_policy::{Decision, Policy, PolicyId, PolicySet};
 
 use crate::{
-    editions::{Edition, fixture, text},
-    expected::expected,
+    bench::{Baseline, Bench, is_about, policies},
+    editions::{Edition, fixture},
     mutants::{Mutant, mutants},
-    oracle::{Asked, scope_of},
-    question::Question,
-    tables::cells,
 };
-
-/// All questions, put to Cedar directly.
-struct Bench {
-    asked: Asked,
-    entities: Entities,
-    requests: Vec<Request>,
-    /// Which questions are about an action.
-    by_action: BTreeMap<EntityUid, Vec<usize>>,
-}
-
-/// What an edition's own policies say to each question.
-struct Baseline {
-    policies: Vec<Policy>,
-    expected: Vec<bool>,
-    /// Permits and forbids that hold.
-    holding: Vec<Vec<(PolicyId, Effect)>>,
-}
 
 /// What became of the mutants.
 #[derive(Default)]
@@ -47,7 +23,7 @@ struct Tally {
 
 #[test]
 fn every_mutated_policy_makes_some_cell_fail() {
-    let bench = Bench::new();
+    let bench = Bench::shared();
     let mut tally = Tally::default();
     let base: BTreeSet<PolicyId> = policies(Edition::Enterprise)
         .iter()
@@ -58,7 +34,7 @@ fn every_mutated_policy_makes_some_cell_fail() {
         let is_own =
             |policy: &&Policy| edition == Edition::Enterprise || !base.contains(policy.id());
         let own: Vec<&Policy> = baseline.policies.iter().filter(is_own).collect();
-        bench.tally(&baseline, &own, &mut tally);
+        bench.tally(baseline, &own, &mut tally);
     }
     let killed = tally.total - tally.survivors.len();
     let survivors = tally.survivors.len();
@@ -103,91 +79,7 @@ fn listed_survivors() -> BTreeSet<(String, String)> {
     listed
 }
 
-impl Baseline {
-    /// The decision, if instead of one policy another of this effect holds, or none does.
-    fn allowed(&self, index: usize, instead: Option<(&PolicyId, Option<Effect>)>) -> bool {
-        let (original, effect) = instead.unzip();
-        let others = self.holding[index]
-            .iter()
-            .filter(|(id, _)| Some(id) != original);
-        let mut held = others.map(|(_, effect)| *effect).chain(effect.flatten());
-        let mut permitted = false;
-        !held.any(|effect| {
-            permitted |= effect == Effect::Permit;
-            effect == Effect::Forbid
-        }) && permitted
-    }
-}
-
 impl Bench {
-    fn new() -> Self {
-        let asked = Asked::everything();
-        let (schema, _) =
-            Schema::from_cedarschema_str(&text("schema/label-studio.cedarschema")).unwrap();
-        let mut all = asked.world.entities();
-        let mut seen = BTreeSet::new();
-        for (_, question) in &asked.situations {
-            let is_new = |entity: &&Value| seen.insert(entity["uid"].to_string());
-            all.extend(question.inline.iter().filter(is_new).cloned());
-        }
-        let entities = Entities::from_json_value(all.into(), Some(&schema)).unwrap();
-        let requests: Vec<Request> = asked
-            .situations
-            .iter()
-            .map(|(_, question)| request(question, &schema))
-            .collect();
-        let mut by_action: BTreeMap<EntityUid, Vec<usize>> = BTreeMap::new();
-        for (index, request) in requests.iter().enumerate() {
-            by_action
-                .entry(request.action().unwrap().clone())
-                .or_default()
-                .push(index);
-        }
-        Self {
-            asked,
-            entities,
-            requests,
-            by_action,
-        }
-    }
-
-    /// Asks the unchanged policies, and checks that they are right.
-    fn baseline(&self, edition: Edition) -> Baseline {
-        let policies = policies(edition);
-        let cells = cells(edition);
-        let mut holding = vec![Vec::new(); self.requests.len()];
-        for (action, indexes) in &self.by_action {
-            for effect in [Effect::Permit, Effect::Forbid] {
-                let relevant =
-                    |policy: &&Policy| policy.effect() == effect && is_about(policy, action);
-                let set =
-                    PolicySet::from_policies(policies.iter().filter(relevant).cloned()).unwrap();
-                for index in indexes {
-                    let response = self.ask(*index, &set);
-                    assert!(
-                        response.diagnostics().errors().next().is_none(),
-                        "{response:?}"
-                    );
-                    let held = response.diagnostics().reason().cloned();
-                    holding[*index].extend(held.map(|id| (id, effect)));
-                }
-            }
-        }
-        let situations = self.asked.situations.iter();
-        let expected = situations
-            .map(|(situation, _)| expected(edition, scope_of(&cells, situation), situation))
-            .collect();
-        let baseline = Baseline {
-            policies,
-            expected,
-            holding,
-        };
-        let wrong = |index: &usize| baseline.allowed(*index, None) != baseline.expected[*index];
-        let wrong = (0..self.requests.len()).filter(wrong).count();
-        assert_eq!(wrong, 0, "the policies are wrong before they are mutated");
-        baseline
-    }
-
     /// Tries the mutants of these policies on two threads.
     fn tally(&self, baseline: &Baseline, policies: &[&Policy], tally: &mut Tally) {
         let next = AtomicUsize::new(0);
@@ -256,40 +148,4 @@ impl Bench {
             mutant.change
         );
     }
-
-    fn ask(&self, index: usize, set: &PolicySet) -> Response {
-        Authorizer::new().is_authorized(&self.requests[index], set, &self.entities)
-    }
-}
-
-/// The policies of an edition, under the names of their `@id`.
-fn policies(edition: Edition) -> Vec<Policy> {
-    let mut policies = Vec::new();
-    for file in edition.policies() {
-        let set: PolicySet = String::from_utf8(file.bytes).unwrap().parse().unwrap();
-        let named =
-            |policy: &Policy| policy.new_id(PolicyId::new(policy.annotation("id").unwrap()));
-        policies.extend(set.policies().map(named));
-    }
-    policies
-}
-
-fn is_about(policy: &Policy, action: &EntityUid) -> bool {
-    match policy.action_constraint() {
-        ActionConstraint::Any => true,
-        ActionConstraint::Eq(only) => only == *action,
-        ActionConstraint::In(actions) => actions.contains(action),
-    }
-}
-
-fn request(question: &Question, schema: &Schema) -> Request {
-    let uid = |type_name: &str, id: &str| {
-        EntityUid::from_json(json!({ "type": type_name, "id": id })).unwrap()
-    };
-    let action = uid("Action", question.action);
-    let context =
-        Context::from_json_value(question.context.clone(), Some((schema, &action))).unwrap();
-    let principal = uid("Member", &question.principal);
-    let resource = uid(question.resource_type, &question.resource);
-    Request::new(principal, action, resource, context, Some(schema)).unwrap()
 }
