@@ -215,6 +215,6 @@ fn said(dead: &Dead) -> String {
         Why::NeverMatches => "no question meets it".to_owned(),
         Why::NothingToForbid => "nothing permits what it forbids".to_owned(),
     };
-    let weight = if dead.guard { "guard" } else { "dead" };
+    let weight = if dead.meant { "meant" } else { "dead" };
     format!("{weight}: `{}` ({}:{}): {why}", dead.policy, dead.file, dead.line)
 }

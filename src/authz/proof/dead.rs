@@ -1,7 +1,7 @@
 //! Policies that decide nothing: without them every question is decided alike. Why is said with the
 //! policies that make it so.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use cedar_policy::RequestEnv;
 
@@ -16,8 +16,9 @@ pub struct Dead {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// It is marked `@guard`: said twice on purpose.
-    pub guard: bool,
+    /// It is meant to be so: a forbid marked `@guard` says on purpose what holds anyway, and one marked
+    /// `@overlay` takes away what others permit.
+    pub meant: bool,
     /// What makes it so.
     pub why: Why,
 }
@@ -62,13 +63,27 @@ impl Proofs<'_> {
         if !suspect.decides_nothing()? {
             return Ok(None);
         }
+        let why = suspect.why()?;
+        let overlays = |by: &[String]| by.iter().all(|id| self.is_marked(id, "overlay"));
+        let guards = policy.forbids() && policy.info.annotation("guard").is_some();
         Ok(Some(Dead {
             policy: policy.info.id.clone(),
             file: policy.info.file.clone(),
             line: policy.info.line,
-            guard: policy.forbids() && policy.info.annotation("guard").is_some(),
-            why: suspect.why()?,
+            meant: match &why {
+                Why::Contradicted(by) => overlays(by),
+                Why::Implied(by) => guards || overlays(by),
+                Why::NeverMatches => false,
+                Why::NothingToForbid => guards,
+            },
+            why,
         }))
+    }
+
+    fn is_marked(&self, id: &str, mark: &str) -> bool {
+        let mut policies = self.statements.every_policy().iter();
+        let policy = policies.find(|it| it.info.id == id);
+        policy.is_some_and(|it| it.info.annotation(mark).is_some())
     }
 }
 
@@ -92,25 +107,21 @@ impl Suspect<'_, '_, '_, '_> {
         if self.is_within(&[])? {
             return Ok(Why::NeverMatches);
         }
-        let others: Vec<Arc<Statement>> = {
-            let all = self.proofs.statements.every_policy().iter();
-            all.filter(|it| it.id != self.policy.id).cloned().collect()
-        };
         let forbids = self.policy.forbids();
-        let (same, opposed): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|it| it.forbids() == forbids);
-        for other in &same {
-            if self.is_within(std::slice::from_ref(other))? {
-                return Ok(Why::Implied(vec![other.info.id.clone()]));
-            }
+        let (same, opposed): (Vec<_>, Vec<_>) = {
+            let all = self.proofs.statements.every_policy().iter();
+            let meets = |it: &&Arc<Statement>| self.envs.iter().any(|env| it.may_match(env));
+            let others = all.filter(|it| it.id != self.policy.id).filter(meets);
+            others.cloned().partition(|it| it.forbids() == forbids)
+        };
+        if self.is_within(&same)? {
+            return Ok(Why::Implied(self.fewest(same, Self::is_within)?));
         }
         if forbids {
-            return self.why_forbidden_anyway(same);
-        }
-        for other in &opposed {
-            if self.is_within(std::slice::from_ref(other))? {
-                return Ok(Why::Contradicted(vec![other.info.id.clone()]));
+            if self.adds_nothing_to(&[])? {
+                return Ok(Why::NothingToForbid);
             }
+            return Ok(Why::Implied(self.fewest(same, Self::adds_nothing_to)?));
         }
         if self.is_within(&opposed)? {
             return Ok(Why::Contradicted(self.fewest(opposed, Self::is_within)?));
@@ -119,22 +130,19 @@ impl Suspect<'_, '_, '_, '_> {
         Ok(Why::Implied(self.fewest(all, Self::is_within)?))
     }
 
-    /// A forbid that no other implies: what it forbids is not permitted, or others forbid it together.
-    fn why_forbidden_anyway(&mut self, forbids: Vec<Arc<Statement>>) -> Result<Why, String> {
-        if self.adds_nothing_to(&[])? {
-            return Ok(Why::NothingToForbid);
-        }
-        Ok(Why::Implied(self.fewest(forbids, Self::adds_nothing_to)?))
-    }
-
-    /// Fewest of these of which a condition is still true that is true of all of them.
+    /// Fewest of these of which a condition is true that is true of all of them: one, if there is one.
     fn fewest(
         &mut self,
         mut of: Vec<Arc<Statement>>,
         holds: fn(&mut Self, &[Arc<Statement>]) -> Result<bool, String>,
     ) -> Result<Vec<String>, String> {
-        let relevant = |it: &Arc<Statement>| self.envs.iter().any(|env| it.may_match(env));
-        of.retain(relevant);
+        let everywhere = |it: &&Arc<Statement>| self.envs.iter().all(|env| it.may_match(env));
+        let wide: Vec<Arc<Statement>> = of.iter().filter(everywhere).cloned().collect();
+        for one in wide {
+            if holds(self, slice::from_ref(&one))? {
+                return Ok(vec![one.info.id.clone()]);
+            }
+        }
         let mut place = 0;
         while place < of.len() {
             let mut fewer = of.clone();

@@ -103,7 +103,7 @@ impl Report {
     /// Whether anything is shown to be wrong.
     pub fn is_refuted(&self) -> bool {
         let refuted = |it: &Result| matches!(it.verdict, Verdict::Refuted(_));
-        self.results.iter().any(refuted) || self.dead.iter().any(|dead| !dead.guard)
+        self.results.iter().any(refuted) || self.dead.iter().any(|dead| !dead.meant)
     }
 
     /// Whether anything is not known.

@@ -17,7 +17,7 @@ pub(super) fn edition(done: &Done<'_>) -> Value {
     let dead = done.report.dead.iter().map(|dead| {
         json!({
             "policy": dead.policy, "file": dead.file, "line": dead.line,
-            "guard": dead.guard, "why": why(&dead.why),
+            "meant": dead.meant, "why": why(&dead.why),
         })
     });
     let assumptions = done.proofs.assumptions().into_iter();
