@@ -136,7 +136,8 @@ impl Prover {
         let have: HashSet<usize> = done.iter().map(|(place, _)| *place).collect();
         let missing = groups.iter().flatten();
         let missing = missing.filter(|(place, _)| !have.contains(place));
-        let missing = missing.map(|(place, it)| (*place, One::unknown(it, "the prover broke down")));
+        let missing =
+            missing.map(|(place, it)| (*place, One::unknown(it, "the prover broke down")));
         done.extend(missing.collect::<Vec<_>>());
         done.sort_by_key(|(place, _)| *place);
         let mut proved = Proved::default();
@@ -192,7 +193,10 @@ impl Prover {
             let threads: Vec<_> = (0..workers)
                 .filter_map(|_| {
                     let thread = thread::Builder::new().name("prove".to_owned());
-                    thread.stack_size(STACK_BYTES).spawn_scoped(scope, worker).ok()
+                    thread
+                        .stack_size(STACK_BYTES)
+                        .spawn_scoped(scope, worker)
+                        .ok()
                 })
                 .collect();
             for thread in threads {
@@ -241,7 +245,9 @@ fn prove(
         let apart = proofs.apart(obligation);
         if !apart.is_empty() {
             let apart = apart.iter();
-            return apart.flat_map(|it| prove(session, proofs, it, known)).collect();
+            return apart
+                .flat_map(|it| prove(session, proofs, it, known))
+                .collect();
         }
     }
     let proved = verdict == Verdict::Proved;

@@ -20,6 +20,10 @@ use super::{Exit, Failure, complain, print, spec};
 
 mod json;
 
+/// How many findings are written for people; what is wrong with one policy is often wrong in many
+/// cells.
+const MAX_TOLD: usize = 10;
+
 /// The edition whose specification a candidate is held against when none is named.
 const DEFAULT_EDITION: &str = "enterprise";
 
@@ -81,7 +85,12 @@ impl Prove {
                 Format::Json => told.push(json::edition(&done)),
                 Format::Text => {
                     print(done.text())?;
-                    complain(done.proofs.findings(&done.report));
+                    let findings = done.proofs.findings(&done.report);
+                    complain(findings.iter().take(MAX_TOLD));
+                    if let Some(more) = findings.len().checked_sub(MAX_TOLD + 1) {
+                        let more = more + 1;
+                        complain([format!("and {more} more: `--format json` has them all")]);
+                    }
                 }
             }
         }
@@ -110,11 +119,7 @@ impl Exit {
     }
 }
 
-fn prove<'s>(
-    name: String,
-    snapshot: &'s Snapshot,
-    prover: &Prover,
-) -> Result<Done<'s>, Failure> {
+fn prove<'s>(name: String, snapshot: &'s Snapshot, prover: &Prover) -> Result<Done<'s>, Failure> {
     let start = Instant::now();
     let proofs = snapshot.proofs(Parts {
         cells: true,
@@ -165,7 +170,10 @@ impl Done<'_> {
         );
         for (what, counts) in [
             ("cells", of(|it| matches!(it, Subject::Cell(_)))),
-            ("what cells assume", of(|it| matches!(it, Subject::Assumption(_)))),
+            (
+                "what cells assume",
+                of(|it| matches!(it, Subject::Assumption(_))),
+            ),
             ("never fails", of(|it| matches!(it, Subject::Errors(_)))),
         ] {
             let _ = writeln!(text, "  {what:<20}{counts}");
@@ -175,12 +183,18 @@ impl Done<'_> {
             let _ = writeln!(text, "    {says}");
         }
         let _ = writeln!(text, "  invariants");
-        for invariant in self.proofs.invariants(&self.report) {
+        let invariants = self.proofs.invariants(&self.report);
+        let width = invariants.iter().map(|it| it.name.len()).max().unwrap_or(0);
+        for invariant in invariants {
             let state = match invariant.open.first() {
                 None => "proved",
                 Some((_, verdict)) => verdict.as_str(),
             };
-            let _ = writeln!(text, "    {state:<9}{:<40}{}", invariant.name, invariant.says);
+            let (name, says) = (invariant.name, invariant.says);
+            let _ = writeln!(text, "    {state:<9}{name:<width$}  {says}");
+        }
+        if self.report.dead.is_empty() && self.undecided.is_empty() {
+            return text;
         }
         let _ = writeln!(text, "  policies that decide nothing");
         for dead in &self.report.dead {
@@ -216,5 +230,8 @@ fn said(dead: &Dead) -> String {
         Why::NothingToForbid => "nothing permits what it forbids".to_owned(),
     };
     let weight = if dead.meant { "meant" } else { "dead" };
-    format!("{weight}: `{}` ({}:{}): {why}", dead.policy, dead.file, dead.line)
+    format!(
+        "{weight}: `{}` ({}:{}): {why}",
+        dead.policy, dead.file, dead.line
+    )
 }

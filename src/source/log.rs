@@ -126,12 +126,7 @@ fn line(finding: &Finding) -> String {
     let (file, message) = match finding.kind {
         Kind::Entities if finding.file.is_empty() => ("stored entities", ELSEWHERE),
         Kind::Entities => (finding.file.as_str(), ELSEWHERE),
-        Kind::Canary
-        | Kind::Io
-        | Kind::Parse
-        | Kind::Proof
-        | Kind::Shrink
-        | Kind::Validate => {
+        Kind::Canary | Kind::Io | Kind::Parse | Kind::Proof | Kind::Shrink | Kind::Validate => {
             (finding.file.as_str(), finding.message.as_str())
         }
     };

@@ -73,17 +73,35 @@ impl Question {
     /// The entities in Cedar's JSON form.
     pub(super) fn entities_json(&self) -> Vec<Value> {
         let named = |(kind, id): &Name| json!({"type": kind, "id": id});
+        // What is left out while it is made smaller disturbs the order.
+        let sorted = |record: &Map<String, Value>| -> Map<String, Value> {
+            let sorted: BTreeMap<_, _> = record.clone().into_iter().collect();
+            sorted.into_iter().collect()
+        };
         let entities = self.entities.iter();
         let entities = entities.map(|(name, entity)| {
             let parents: Vec<Value> = entity.parents.iter().map(named).collect();
-            let mut json =
-                json!({"uid": named(name), "attrs": entity.attributes, "parents": parents});
+            let attributes = sorted(&entity.attributes);
+            let mut json = json!({"uid": named(name), "attrs": attributes, "parents": parents});
             if let (Some(object), false) = (json.as_object_mut(), entity.tags.is_empty()) {
-                object.insert("tags".to_owned(), entity.tags.clone().into());
+                object.insert("tags".to_owned(), sorted(&entity.tags).into());
             }
             json
         });
         entities.collect()
+    }
+
+    /// Every entity that is named, known or not; values of enumerated types are among them.
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        let mut names: BTreeSet<Name> = self.entities.keys().cloned().collect();
+        let known = self.entities.values();
+        names.extend(known.clone().flat_map(|it| it.parents.iter().cloned()));
+        let records = known.flat_map(|it| [&it.attributes, &it.tags]);
+        for value in records.chain([&self.context]).flat_map(Map::values) {
+            named_in(value, &mut names);
+        }
+        names.extend([self.principal.clone(), self.resource.clone()]);
+        names
     }
 
     /// What it asks, in a line.
@@ -95,7 +113,13 @@ impl Question {
 
     /// The same with another name for an entity, which two may share afterwards.
     pub(super) fn renamed(&self, from: &Name, to: &Name) -> Self {
-        let name = |name: &Name| if name == from { to.clone() } else { name.clone() };
+        let name = |name: &Name| {
+            if name == from {
+                to.clone()
+            } else {
+                name.clone()
+            }
+        };
         let record = |map: &Map<String, Value>| {
             let renamed = map.iter();
             let renamed = renamed.map(|(key, value)| (key.clone(), renamed_in(value, from, to)));
@@ -157,6 +181,19 @@ fn read_name(json: &Value) -> Option<Name> {
     let json = json.get("__entity").unwrap_or(json);
     let part = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
     Some((part("type")?, part("id")?))
+}
+
+fn named_in(value: &Value, names: &mut BTreeSet<Name>) {
+    match value {
+        Value::Object(object) => match object.get("__entity").and_then(read_name) {
+            Some(name) => {
+                names.insert(name);
+            }
+            None => object.values().for_each(|it| named_in(it, names)),
+        },
+        Value::Array(items) => items.iter().for_each(|it| named_in(it, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn renamed_in(value: &Value, from: &Name, to: &Name) -> Value {

@@ -117,20 +117,28 @@ impl Shrinking<'_> {
     /// Gives entities ids that say what they are; an id that a policy names stays.
     fn name(&mut self) {
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-        for name in self.names() {
+        for name in self.best.names() {
             let id = if name == self.best.principal {
                 "principal".to_owned()
             } else if name == self.best.resource {
                 "resource".to_owned()
             } else {
-                let kind = name.0.rsplit("::").next().unwrap_or_default().to_lowercase();
+                let kind = name
+                    .0
+                    .rsplit("::")
+                    .next()
+                    .unwrap_or_default()
+                    .to_lowercase();
                 let number = numbers.entry(kind.clone()).or_default();
                 *number += 1;
                 format!("{kind}-{number}")
             };
-            let renamed = self.best.renamed(&name, &(name.0.clone(), id));
-            self.left += 1;
-            self.attempt(renamed);
+            let to = (name.0.clone(), id);
+            // Two must not become one by having the same name.
+            if !self.best.names().contains(&to) {
+                self.left += 1;
+                self.attempt(self.best.renamed(&name, &to));
+            }
         }
     }
 
@@ -154,17 +162,18 @@ fn paths(record: &Map<String, Value>) -> Vec<(Vec<String>, Value)> {
                     paths.push((here.clone(), Value::Array(kept)));
                 }
             }
-            Value::Number(_) => {
-                for simple in [0, 1] {
-                    paths.push((here.clone(), simple.into()));
-                }
+            Value::Number(number) if number.as_i64() != Some(0) => {
+                // The simplest that will do is tried last.
+                let simpler = [1, 0].into_iter().map(Value::from);
+                let simpler = simpler.filter(|it| it != value);
+                paths.extend(simpler.map(|it| (here.clone(), it)));
             }
             Value::Object(inner) if !inner.contains_key("__entity") => {
                 let inner = self::paths(inner).into_iter();
                 paths.extend(inner.map(|(path, it)| ([here.clone(), path].concat(), it)));
             }
             Value::String(_) => paths.push((here, "".into())),
-            Value::Bool(_) | Value::Null | Value::Object(_) => {}
+            Value::Bool(_) | Value::Null | Value::Number(_) | Value::Object(_) => {}
         }
     }
     paths
