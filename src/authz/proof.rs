@@ -5,14 +5,15 @@
 //! are `forbid`s that leave questions out; what a scope word means are `permit`s. A claim compares two
 //! sets of such statements, so that the solver's model of Cedar is all there is to believe.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{fmt, slice, sync::Arc};
 
-use cedar_policy::{Policy, PolicySet, RequestEnv, Schema};
+use cedar_policy::{RequestEnv, Schema};
 use sha2::{Digest, Sha256};
 
 use super::{Finding, Kind, Rejection, Snapshot};
 
 mod cells;
+mod claim;
 mod dead;
 mod example;
 mod question;
@@ -21,47 +22,15 @@ mod shrink;
 mod statement;
 mod statements;
 
+pub use claim::{Asked, Claim, Key};
 pub use dead::{Dead, Why};
 pub use example::{Counterexample, Model};
 pub use report::{CellResult, InvariantResult, Report, Result, Verdict};
 
 use cells::Cells;
+use claim::{Test, shape};
 use statement::Statement;
 use statements::Statements;
-
-/// A digest of everything a claim's truth depends on.
-pub type Key = [u8; 32];
-
-/// What a claim says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Test {
-    /// The two sets allow the same.
-    Equal,
-    /// What the left set allows, the right one allows.
-    Implies,
-    /// The evaluation of the one policy on the left never fails.
-    NeverErrors,
-}
-
-/// A statement about every request of one shape, that is true or not.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    env: RequestEnv,
-    test: Test,
-    left: Vec<Arc<Statement>>,
-    right: Vec<Arc<Statement>>,
-}
-
-/// A claim as a solver is asked.
-#[derive(Debug)]
-pub enum Asked {
-    /// Whether the two sets allow the same.
-    Equal(PolicySet, PolicySet),
-    /// Whether the second set allows whatever the first one does.
-    Implies(PolicySet, PolicySet),
-    /// Whether the policy never fails.
-    NeverErrors(Box<Policy>),
-}
 
 /// A cell of the table: a row or an action without one, a column, and what is said of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -226,7 +195,9 @@ impl Proofs<'_> {
         };
         let env = &obligation.claim.env;
         let names = names.iter().filter(|_| names.len() > 1);
-        names.map(|name| self.never(env, &[name.clone()])).collect()
+        names
+            .map(|name| self.never(env, slice::from_ref(name)))
+            .collect()
     }
 
     fn cell_obligations(&self) -> impl Iterator<Item = Obligation> {
@@ -311,53 +282,6 @@ impl Proofs<'_> {
             right,
         }
     }
-}
-
-impl Claim {
-    /// The shape of the requests it is about.
-    pub fn env(&self) -> &RequestEnv {
-        &self.env
-    }
-
-    /// The question, made of Cedar's own values.
-    ///
-    /// # Errors
-    /// Statements that make no set; none are known.
-    pub fn asked(&self) -> std::result::Result<Asked, String> {
-        Ok(match (self.test, self.left.first()) {
-            (Test::Equal, _) => Asked::Equal(set(&self.left)?, set(&self.right)?),
-            (Test::Implies, _) => Asked::Implies(set(&self.left)?, set(&self.right)?),
-            (Test::NeverErrors, Some(one)) => Asked::NeverErrors(Box::new(one.policy.clone())),
-            (Test::NeverErrors, None) => return Err("no policy is asked about".to_owned()),
-        })
-    }
-
-    fn key(&self, schema: &Key) -> Key {
-        let mut digest = Sha256::new();
-        digest.update(schema);
-        digest.update([self.test as u8]);
-        digest.update(shape(&self.env));
-        for side in [&self.left, &self.right] {
-            // The order of policies decides nothing.
-            let mut digests: Vec<&Key> = side.iter().map(|it| &it.digest).collect();
-            digests.sort_unstable();
-            digest.update((digests.len() as u64).to_be_bytes());
-            digests.into_iter().for_each(|it| digest.update(it));
-        }
-        digest.finalize().into()
-    }
-}
-
-fn set(statements: &[Arc<Statement>]) -> std::result::Result<PolicySet, String> {
-    let mut seen = HashSet::new();
-    let once = statements.iter().filter(|it| seen.insert(&it.id));
-    PolicySet::from_policies(once.map(|it| it.policy.clone())).map_err(|e| e.to_string())
-}
-
-/// `Member project.view Project`.
-pub(super) fn shape(env: &RequestEnv) -> String {
-    let action = env.action().id().unescaped();
-    format!("{} {action} {}", env.principal(), env.resource())
 }
 
 impl fmt::Display for Cell {

@@ -15,6 +15,8 @@ mod lifted;
 #[cfg(test)]
 mod policy_names;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod search_cases;
 #[cfg(test)]
 mod searches;

@@ -6,7 +6,7 @@ use cedar_policy::RequestEnv;
 
 use crate::authz::{Finding, Kind, Snapshot, SourceFile, Table, finding};
 
-use super::{Cell, shape, statements::Statements};
+use super::{Cell, claim::shape, statements::Statements};
 
 /// The cell in which nothing is permitted.
 const NEVER: &str = "never";

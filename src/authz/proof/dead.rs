@@ -5,7 +5,7 @@ use std::{slice, sync::Arc};
 
 use cedar_policy::RequestEnv;
 
-use super::{Claim, Proofs, Test, statement::Statement};
+use super::{Claim, Proofs, claim::Test, statement::Statement};
 
 /// A policy without which everything is decided alike.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::authz::{
     world::World,
 };
 
-use super::{Claim, Proofs, Test, Verdict, question::Question, shrink::shrink};
+use super::{Claim, Proofs, Verdict, claim::Test, question::Question, shrink::shrink};
 
 /// How deep what a solver finds may nest; types of a schema nest less.
 const MAX_DEPTH: usize = 128;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::authz::{Finding, Kind};
 
-use super::{Cell, Counterexample, Dead, Proofs, Subject, shape};
+use super::{Cell, Counterexample, Dead, Proofs, Subject, claim::shape};
 
 /// What is known of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,10 @@ impl Report {
                 cell,
                 verdict: &it.verdict,
             }),
-            _ => None,
+            Subject::Assumption(_)
+            | Subject::Errors(_)
+            | Subject::Invariants(_)
+            | Subject::Wider => None,
         })
     }
 
@@ -125,7 +128,9 @@ impl Proofs<'_> {
             for result in about {
                 match &result.verdict {
                     Verdict::Proved => proved += 1,
-                    other => open.push((result.shape.clone(), other.clone())),
+                    verdict @ (Verdict::Refuted(_) | Verdict::Unknown(_)) => {
+                        open.push((result.shape.clone(), verdict.clone()));
+                    }
                 }
             }
             InvariantResult {

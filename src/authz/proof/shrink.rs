@@ -88,18 +88,19 @@ impl Shrinking<'_> {
                     entity.tags.remove(key);
                 });
             }
-            let paths = paths(&entity.attributes);
-            for (path, simpler) in paths {
+            // Of what is left by now.
+            let left = self.best.entities.get(&name);
+            let paths = left.map(|it| paths(&it.attributes));
+            for (path, simpler) in paths.into_iter().flatten() {
                 self.attempt_with(&name, |entity| put(&mut entity.attributes, &path, &simpler));
             }
         }
-        let context = self.best.context.clone();
-        for key in context.keys() {
+        for key in self.best.context.clone().keys() {
             let mut smaller = self.best.clone();
             smaller.context.remove(key);
             self.attempt(smaller);
         }
-        for (path, simpler) in paths(&context) {
+        for (path, simpler) in paths(&self.best.context) {
             let mut smaller = self.best.clone();
             put(&mut smaller.context, &path, &simpler);
             self.attempt(smaller);
@@ -164,7 +165,13 @@ fn paths(record: &Map<String, Value>) -> Vec<(Vec<String>, Value)> {
             }
             Value::Number(number) if number.as_i64() != Some(0) => {
                 // The simplest that will do is tried last.
-                let simpler = [1, 0].into_iter().map(Value::from);
+                let number = number.as_i64().unwrap_or_default();
+                let near = if number.abs() > 16 {
+                    number / 2
+                } else {
+                    number - number.signum()
+                };
+                let simpler = [near, 1, 0].into_iter().map(Value::from);
                 let simpler = simpler.filter(|it| it != value);
                 paths.extend(simpler.map(|it| (here.clone(), it)));
             }

@@ -9,10 +9,11 @@ use super::Done;
 /// Everything that was proved, and what was not.
 pub(super) fn edition(done: &Done<'_>) -> Value {
     let results = done.report.results.iter().map(|result| {
-        let mut json = subject(&result.subject);
-        json["shape"] = result.shape.as_str().into();
-        json["verdict"] = verdict(&result.verdict);
-        json
+        json!({
+            "subject": subject(&result.subject),
+            "shape": result.shape,
+            "verdict": verdict(&result.verdict),
+        })
     });
     let dead = done.report.dead.iter().map(|dead| {
         json!({
