@@ -5,7 +5,7 @@
 //! are `forbid`s that leave questions out; what a scope word means are `permit`s. A claim compares two
 //! sets of such statements, so that the solver's model of Cedar is all there is to believe.
 
-use std::{fmt, slice, sync::Arc};
+use std::{collections::BTreeSet, fmt, slice, sync::Arc};
 
 use cedar_policy::{RequestEnv, Schema};
 use sha2::{Digest, Sha256};
@@ -54,6 +54,9 @@ pub struct Cell {
 pub enum Subject {
     /// Whatever the assumption leaves out is denied.
     Assumption(String),
+    /// What is assumed of questions and data leaves questions of the column, so that its cells are not
+    /// proved of nothing.
+    Column(String),
     /// The policies decide what the table says of the cell.
     Cell(Cell),
     /// The policy never fails; so do statements of the spec and invariants.
@@ -161,6 +164,7 @@ impl Proofs<'_> {
         if parts.cells {
             obligations.extend(self.cell_obligations());
             obligations.extend(self.assumption_obligations());
+            obligations.extend(self.column_obligations());
         }
         if parts.invariants {
             obligations.extend(self.invariant_obligations());
@@ -220,6 +224,20 @@ impl Proofs<'_> {
                 subject: Subject::Assumption(name.clone()),
                 claim: self.changes_nothing(env, self.statements.assumption(env, &name)),
             })
+        })
+    }
+
+    fn column_obligations(&self) -> impl Iterator<Item = Obligation> {
+        let cells = self.cells.iter();
+        let columns: BTreeSet<(&str, &RequestEnv)> =
+            cells.map(|(cell, env)| (cell.role.as_str(), env)).collect();
+        columns.into_iter().map(|(role, env)| {
+            let presupposed = self.statements.presupposed(env, role);
+            let left = [self.statements.everything(), presupposed].concat();
+            Obligation {
+                subject: Subject::Column(role.to_owned()),
+                claim: self.claim(env, Test::AllowsSome, left, Vec::new()),
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     authz::{Dead, Parts, ProofResult, Proofs, Report, Snapshot, Subject, Verdict, Why},
-    config::{SourceArgs, Span},
+    config::{SourceArgs, SourceChoice, Span},
     prover::{Limits, NoSolver, Prover},
     source::editions,
 };
@@ -30,7 +30,8 @@ const DEFAULT_EDITION: &str = "enterprise";
 /// Prove the table cell by cell, the invariants, and that no policy fails or decides nothing
 ///
 /// Without `--edition` all editions are proved. `--policies` puts a candidate in the place of the
-/// edition's own folders. Needs cvc5, which `CVC5` may name. Exits with 0 only if everything is
+/// edition's own folders (of `enterprise` if none is named); with `--schema` besides, they are proved
+/// by themselves. Needs cvc5, which `CVC5` may name. Exits with 0 only if everything is
 /// proved, with 1 if something is refuted, with 2 if something is not known, with 4 without a solver.
 #[derive(Args, Debug)]
 pub(super) struct Prove {
@@ -70,16 +71,11 @@ impl Prove {
         };
         let prover = Prover::find(limits)?;
         let mut choice = self.sources.resolve()?;
-        let names = match (&choice.edition, choice.policies.is_empty()) {
-            (Some(name), _) => vec![name.clone()],
-            (None, false) => vec![DEFAULT_EDITION.to_owned()],
-            (None, true) => editions(&choice.root)?,
-        };
         let (mut exit, mut told) = (Exit::Ok, Vec::new());
-        for name in names {
-            choice.edition = Some(name.clone());
+        for edition in meant(&choice)? {
+            choice.edition = edition;
             let snapshot = spec(choice.clone())?.load()?;
-            let done = prove(name, &snapshot, &prover)?;
+            let done = prove(choice.edition.clone(), &snapshot, &prover)?;
             exit = exit.worse(done.exit());
             match self.format {
                 Format::Json => told.push(json::edition(&done)),
@@ -119,7 +115,22 @@ impl Exit {
     }
 }
 
-fn prove<'s>(name: String, snapshot: &'s Snapshot, prover: &Prover) -> Result<Done<'s>, Failure> {
+/// Which editions are meant; none stands for sources that bring their own schema.
+fn meant(choice: &SourceChoice) -> Result<Vec<Option<String>>, Failure> {
+    let (policies, schema) = (!choice.policies.is_empty(), choice.schema.is_some());
+    Ok(match &choice.edition {
+        Some(name) => vec![Some(name.clone())],
+        None if policies && schema => vec![None],
+        None if policies => vec![Some(DEFAULT_EDITION.to_owned())],
+        None => editions(&choice.root)?.into_iter().map(Some).collect(),
+    })
+}
+
+fn prove<'s>(
+    edition: Option<String>,
+    snapshot: &'s Snapshot,
+    prover: &Prover,
+) -> Result<Done<'s>, Failure> {
     let start = Instant::now();
     let proofs = snapshot.proofs(Parts {
         cells: true,
@@ -131,7 +142,7 @@ fn prove<'s>(name: String, snapshot: &'s Snapshot, prover: &Prover) -> Result<Do
     let mut report = proved.report;
     report.dead = dead;
     Ok(Done {
-        name,
+        name: edition.unwrap_or_else(|| "policies".to_owned()),
         proofs,
         report,
         undecided,
@@ -173,6 +184,10 @@ impl Done<'_> {
             (
                 "what cells assume",
                 of(|it| matches!(it, Subject::Assumption(_))),
+            ),
+            (
+                "leaves questions",
+                of(|it| matches!(it, Subject::Column(_))),
             ),
             ("never fails", of(|it| matches!(it, Subject::Errors(_)))),
         ] {

@@ -5,8 +5,8 @@ use std::{io, time::Duration};
 
 use cedar_policy::{PolicySet, RequestEnv, Schema};
 use cedar_policy_symcc::{
-    CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env, SymEnv, equivalent_asserts,
-    err::Error, implies_asserts, never_errors_asserts,
+    CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env, SymEnv, always_denies_asserts,
+    equivalent_asserts, err::Error, implies_asserts, never_errors_asserts,
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -37,8 +37,16 @@ struct Running {
 
 /// A claim in the terms of the solver.
 enum Compiled {
+    AllowsSome(Box<CompiledPolicySet>),
     NeverErrors(Box<CompiledPolicy>),
     Sets(Relation, Box<(CompiledPolicySet, CompiledPolicySet)>),
+}
+
+/// What the solver says of a claim.
+enum Answer {
+    /// It is not true; with what shows it, if anything can.
+    Fails(Option<Box<Env>>),
+    Holds,
 }
 
 #[derive(Clone, Copy)]
@@ -61,11 +69,12 @@ impl<'p> Session<'p> {
     /// What is known of a claim.
     pub(super) fn prove(&mut self, proofs: &Proofs<'_>, claim: &Claim) -> Verdict {
         match self.ask(claim) {
-            Ok(None) => Verdict::Proved,
-            Ok(Some(found)) => {
+            Ok(Answer::Holds) => Verdict::Proved,
+            Ok(Answer::Fails(Some(found))) => {
                 let (request, entities) = (found.request, found.entities);
                 proofs.judge(claim, &Model { request, entities })
             }
+            Ok(Answer::Fails(None)) => Verdict::Unknown("there is no such question".to_owned()),
             Err(why) => Verdict::Unknown(why),
         }
     }
@@ -75,11 +84,10 @@ impl<'p> Session<'p> {
     /// # Errors
     /// Why that is not known.
     pub(super) fn holds(&mut self, claim: &Claim) -> Result<bool, String> {
-        Ok(self.ask(claim)?.is_none())
+        Ok(matches!(self.ask(claim)?, Answer::Holds))
     }
 
-    /// What shows the claim to be wrong, or nothing if it is true.
-    fn ask(&mut self, claim: &Claim) -> Result<Option<Env>, String> {
+    fn ask(&mut self, claim: &Claim) -> Result<Answer, String> {
         let compiled = self.compile(claim)?;
         let mut running = match self.running.take() {
             Some(running) => running,
@@ -129,6 +137,7 @@ impl<'p> Session<'p> {
             ))
         };
         match &asked {
+            Asked::AllowsSome(some) => Ok(Compiled::AllowsSome(Box::new(set(some)?))),
             Asked::Equal(left, right) => sets(Relation::Equal, left, right),
             Asked::Implies(left, right) => sets(Relation::Implies, left, right),
             Asked::NeverErrors(policy) => {
@@ -151,12 +160,21 @@ impl Running {
 }
 
 impl Compiled {
-    async fn check(&self, compiler: &mut CedarSymCompiler<Cvc5>) -> Result<Option<Env>, Error> {
+    async fn check(&self, compiler: &mut CedarSymCompiler<Cvc5>) -> Result<Answer, Error> {
         let asserts = match self {
+            Self::AllowsSome(set) => {
+                let nothing = compiler.check_unsat(&always_denies_asserts(set)).await?;
+                return Ok(if nothing {
+                    Answer::Fails(None)
+                } else {
+                    Answer::Holds
+                });
+            }
             Self::NeverErrors(policy) => never_errors_asserts(policy),
             Self::Sets(Relation::Equal, sets) => equivalent_asserts(&sets.0, &sets.1),
             Self::Sets(Relation::Implies, sets) => implies_asserts(&sets.0, &sets.1),
         };
-        compiler.check_sat(&asserts).await
+        let found = compiler.check_sat(&asserts).await?;
+        Ok(found.map_or(Answer::Holds, |found| Answer::Fails(Some(Box::new(found)))))
     }
 }

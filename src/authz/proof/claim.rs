@@ -13,6 +13,8 @@ pub type Key = [u8; 32];
 /// What a claim says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Test {
+    /// The set on the left allows something.
+    AllowsSome,
     /// The two sets allow the same.
     Equal,
     /// What the left set allows, the right one allows.
@@ -33,6 +35,8 @@ pub struct Claim {
 /// A claim as a solver is asked.
 #[derive(Debug)]
 pub enum Asked {
+    /// Whether the set allows anything.
+    AllowsSome(PolicySet),
     /// Whether the two sets allow the same.
     Equal(PolicySet, PolicySet),
     /// Whether the second set allows whatever the first one does.
@@ -53,6 +57,7 @@ impl Claim {
     /// Statements that make no set; none are known.
     pub fn asked(&self) -> Result<Asked, String> {
         Ok(match (self.test, self.left.first()) {
+            (Test::AllowsSome, _) => Asked::AllowsSome(set(&self.left)?),
             (Test::Equal, _) => Asked::Equal(set(&self.left)?, set(&self.right)?),
             (Test::Implies, _) => Asked::Implies(set(&self.left)?, set(&self.right)?),
             (Test::NeverErrors, Some(one)) => Asked::NeverErrors(Box::new(one.policy.clone())),

@@ -150,6 +150,8 @@ impl<'p, 's> Sides<'p, 's> {
         let decided = snapshot.index.ask(&scene);
         Ok(Told {
             is_counterexample: match self.test {
+                // No question shows that there is none.
+                Test::AllowsSome => false,
                 Test::Equal => left.allows() != right.allows(),
                 Test::Implies => left.allows() && !right.allows(),
                 Test::NeverErrors => !left.errors.is_empty(),
@@ -167,7 +169,9 @@ impl<'p, 's> Sides<'p, 's> {
         let reasons = decided.reasons().iter();
         let mut deciding: Vec<String> = match self.test {
             Test::NeverErrors => erring.collect(),
-            Test::Equal | Test::Implies => reasons.map(|rule| policies::name(rule.id())).collect(),
+            Test::AllowsSome | Test::Equal | Test::Implies => {
+                reasons.map(|rule| policies::name(rule.id())).collect()
+            }
         };
         deciding.sort();
         deciding

@@ -91,6 +91,7 @@ impl Report {
                 verdict: &it.verdict,
             }),
             Subject::Assumption(_)
+            | Subject::Column(_)
             | Subject::Errors(_)
             | Subject::Invariants(_)
             | Subject::Wider => None,
@@ -158,6 +159,10 @@ impl Proofs<'_> {
         for result in report.open() {
             let what = match &result.subject {
                 Subject::Assumption(name) => format!("whatever is not `{name}` is denied"),
+                Subject::Column(role) => {
+                    let shape = &result.shape;
+                    format!("what is assumed leaves questions of the column `{role}`: {shape}")
+                }
                 Subject::Cell(cell) => {
                     format!(
                         "{cell}: `{}` on `{}` is `{}`",

@@ -64,6 +64,23 @@ impl Statement {
         })
     }
 
+    /// A permit of every question.
+    ///
+    /// # Errors
+    /// It cannot be parsed; it can.
+    pub(super) fn everything() -> Result<Self, String> {
+        let policy = Policy::parse(None, "permit (principal, action, resource);");
+        let policy = policy.map_err(|error| text::chain(&error))?;
+        let info = PolicyInfo {
+            id: "everything".to_owned(),
+            effect: "permit",
+            file: String::new(),
+            line: 1,
+            annotations: Vec::new(),
+        };
+        Self::new("all ", &policy, &info, &Groups::new())
+    }
+
     /// The same as a `permit`, whatever it is: what it matches is allowed.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub(super) struct Statements {
     policies: Vec<Arc<Statement>>,
     spec: Vec<Arc<Statement>>,
     invariants: Vec<Arc<Statement>>,
+    everything: Option<Arc<Statement>>,
 }
 
 impl Statements {
@@ -34,12 +35,18 @@ impl Statements {
             policies: statements("", &snapshot.policies, &groups, findings),
             spec: statements("spec ", &spec, &groups, findings),
             invariants: statements("invariant ", &invariants, &groups, findings),
+            everything: Statement::everything().ok().map(Arc::new),
         }
     }
 
     /// The policies that can match.
     pub(super) fn policies(&self, env: &RequestEnv) -> Vec<Arc<Statement>> {
         chosen(&self.policies, env, |_| true)
+    }
+
+    /// A permit of every question.
+    pub(super) fn everything(&self) -> Vec<Arc<Statement>> {
+        self.everything.iter().cloned().collect()
     }
 
     /// Every policy.

@@ -51,6 +51,7 @@ fn subject(subject: &Subject) -> Value {
             "kind": "cell", "row_id": cell.row_id, "crud": cell.crud, "role": cell.role,
             "action": cell.action, "resource_type": cell.resource_type, "scope": cell.scope,
         }),
+        Subject::Column(role) => json!({"kind": "column", "role": role}),
         Subject::Errors(id) => json!({"kind": "errors", "statement": id}),
         Subject::Invariants(names) => json!({"kind": "invariants", "names": names}),
         Subject::Wider => json!({"kind": "wider"}),
