@@ -69,7 +69,7 @@ fn last(html: &mut Html, attempt: &Attempt, now: SystemTime) {
         .anchor(&[result])
         .raw("\">");
     html.text(result);
-    if reason != result && !reason.is_empty() {
+    if reason != "none" {
         html.raw(" (").text(reason).raw(")");
     }
     html.raw("</span> ");

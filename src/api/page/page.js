@@ -15,18 +15,20 @@
     return true;
   };
 
-  // The neighbour of a cell; sections and rows that are hidden are passed over.
+  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+  // The cell that a key leads to; sections and rows that are hidden are passed over.
   const neighbour = (cell, key) => {
     const row = cell.closest("tr");
     const rows = [...table.querySelectorAll("tbody tr:not(.section):not([hidden])")];
-    const at = [rows.indexOf(row), cell.cellIndex];
-    if (key === "ArrowUp") at[0] -= 1;
-    if (key === "ArrowDown") at[0] += 1;
-    if (key === "ArrowLeft") at[1] -= 1;
-    if (key === "ArrowRight") at[1] += 1;
-    if (key === "Home") at[1] = 1;
-    if (key === "End") at[1] = row.cells.length - 1;
-    const next = rows[at[0]] && rows[at[0]].cells[at[1]];
+    let next;
+    if (key === "Home") next = row.cells[1];
+    else if (key === "End") next = row.cells[row.cells.length - 1];
+    else if (key in steps) {
+      const [down, right] = steps[key];
+      const there = rows[rows.indexOf(row) + down];
+      next = there && there.cells[cell.cellIndex + right];
+    }
     return next && next.querySelector("a.cell");
   };
 

@@ -56,31 +56,34 @@ impl Panel<'_> {
         html.raw("</section>");
     }
 
-    /// The documents' own words: one for the whole cell, or one for each letter.
+    /// The documents' own words: mostly the same for each letter.
     fn printed(&self, html: &mut Html) {
-        let printed = self
-            .cell
-            .cells()
-            .filter_map(|cell| cell.detail.printed.as_ref());
-        let printed: BTreeSet<(&str, &str)> = printed
-            .map(|it| (it.cell.as_str(), it.seed_ref.as_str()))
-            .collect();
+        let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+        let details = self.cell.cells().map(|cell| cell.detail);
+        for printed in details.filter_map(|it| it.printed.as_ref()) {
+            let known = said.iter().position(|(words, _)| *words == printed.cell);
+            let at = known.unwrap_or(said.len());
+            if known.is_none() {
+                said.push((&printed.cell, Vec::new()));
+            }
+            let Some((_, places)) = said.get_mut(at) else {
+                continue;
+            };
+            for place in printed.seed_ref.split_terminator(';') {
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+        }
         html.raw("<p class=\"printed\">");
-        if printed.is_empty() {
+        if said.is_empty() {
             html.raw("No table of the documents has this cell.");
         }
-        let mut words: Vec<&str> = printed.iter().map(|(words, _)| *words).collect();
-        words.dedup();
-        for words in words {
+        for (words, places) in said {
             match words {
                 "" => _ = html.raw("The documents leave this cell empty"),
                 words => _ = html.raw("The documents print <q>").text(words).raw("</q>"),
             }
-            let places = printed
-                .iter()
-                .filter(|(it, place)| *it == words && !place.is_empty());
-            let places = places.flat_map(|(_, places)| places.split(';'));
-            let places: BTreeSet<&str> = places.collect();
             for place in places {
                 html.raw(" <span class=\"place\">")
                     .text(place)
