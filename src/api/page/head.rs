@@ -43,7 +43,7 @@ pub(super) fn write(html: &mut Html, seen: &Seen<'_>) {
         Some(attempt) => last(html, attempt, seen.now),
         None => _ = html.raw("none yet"),
     }
-    html.raw(" <a href=\"/v1/status\">all of them</a></dd></div>");
+    html.raw(" <a href=\"/v1/status\">all reloads</a></dd></div>");
     if let Ok(computed) = seen.computed {
         counts(html, computed);
     }
