@@ -199,17 +199,20 @@ impl Admin {
         + Send
         + 'static,
     ) -> Result<Reply, Refusal> {
+        let names = self.candidate_names();
         let against = against(query)?.map(str::to_owned);
+        if let Some(name) = against.as_ref().filter(|name| !names.contains(name)) {
+            return Err(Refusal::unknown_candidate(name, &names));
+        }
         let snapshot = self.snapshot()?;
         let (status, candidates) = (Arc::clone(&self.status), self.candidates.clone());
         let job = move |deadline: &Deadline| {
             let reading = status.read();
             let mut computed = Computed::of(&snapshot, &reading, deadline)?;
-            if let Some(name) = &against {
-                let candidates = candidates.ok_or_else(|| Refusal::unknown_candidate(name, &[]))?;
-                if let Ok(computed) = &mut computed {
-                    computed.compare(&*candidates, name, deadline)?;
-                }
+            if let (Ok(computed), Some(name), Some(candidates)) =
+                (&mut computed, &against, &candidates)
+            {
+                computed.compare(&**candidates, name, deadline)?;
             }
             let reply = show(computed, (&snapshot, &reading))?;
             Ok(reply::of_revision(reply, snapshot.revision()))

@@ -1,22 +1,23 @@
 //! `GET /` on the admin listener: what it shows, and that nothing it shows can be more than text.
 //! What it looks like and how it is used is for `tests/e2e/page.sh`.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::SystemTime};
+mod candidate;
+mod hostile;
+
+use std::{collections::BTreeMap, fs, sync::Arc, time::SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use palisade::{
-    authz::{SourceFile, Sources},
+    authz::Sources,
     source::Selection,
     telemetry::{CellKey, CellProof, CellProofs, CellState},
 };
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::{
     client::Reply,
     harness::{Server, Start},
-    process::Process,
 };
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -105,7 +106,7 @@ fn every_row_role_and_policy_of_the_table_is_on_it() {
         let cell = format!("<td role=\"cell\" id=\"cell-{row}-{role}\"");
         let panel = format!("<section class=\"panel\" tabindex=\"-1\" id=\"{row}-{role}\"");
         for part in [&cell, &panel, line["row_label"].as_str().unwrap()] {
-            assert_eq!(reply.body.contains(part), true, "{part}");
+            assert!(reply.body.contains(part), "{part}");
         }
     }
     for (id, policy) in matrix["policies"].as_object().unwrap() {
@@ -304,183 +305,4 @@ fn proofs_of_the_revision_in_force_are_shown() {
         assert!(body.contains(&expected), "{expected}");
     }
     assert!(body.contains("&lt;b&gt;T02&lt;/b&gt;") && !body.contains("<b>T02"));
-}
-
-const HOSTILE: &str = "\"><script>alert('x')</script><img src=x onerror=alert(1)>";
-
-/// A spec, policies and names that are all one attempt.
-fn hostile() -> Sources {
-    let file = |name: &str, text: &str| SourceFile {
-        name: name.to_owned(),
-        bytes: text.as_bytes().to_vec(),
-    };
-    // As Cedar, JSON and TOML write it.
-    let text = HOSTILE.replace('"', "\\\"");
-    let schema =
-        format!("entity U; entity D; action \"{text}\" appliesTo {{ principal: U, resource: D }};");
-    let permit = format!("permit (principal, action == Action::\"{text}\", resource);");
-    let forbid =
-        format!("forbid (principal, action == Action::\"{text}\", resource) when {{ false }};");
-    let policies = format!(
-        "@id(\"{text}\") @ruling(\"{}\") @note(\"{text}\") {permit}\n@id(\"f{text}\") {forbid}",
-        text.replace(' ', "")
-    );
-    let words = format!("@scope(\"{text}\") @says(\"{text}\") {permit}");
-    let world = format!(
-        r#"[{{"uid": {{"type": "U", "id": "{text}"}}, "attrs": {{}}, "parents": []}}, {{"uid": {{"type": "D", "id": "{text}"}}, "attrs": {{}}, "parents": []}}]"#
-    );
-    let rows = format!(
-        "[[role]]\nname = \"{text}\"\nprincipals = [\"U::\\\"{}\\\"\"]\n[[ruling]]\nid = \"{}\"\nsays = \"{text}\"\n\
-         [[row]]\nid = \"{text}\"\nsection = \"{text}\"\nlabel = \"{text}\"\n[[row.ask]]\ncrud = \"{text}\"\naction = \"{text}\"\nresources = [\"D\"]\n",
-        text.replace('\\', "\\\\").replace('"', "\\\""),
-        text.replace(' ', ""),
-    );
-    let quoted = format!("\"{}\"", HOSTILE.replace('"', "\"\""));
-    let table = format!(
-        "row_id,role,cell,crud,cedar_action,resource_type,scope,ruling,seed_ref\n\
-         {quoted},{quoted},{quoted},{quoted},{quoted},D,{quoted},{quoted},{quoted}\n"
-    );
-    let named = |rest: &str| format!("{HOSTILE}{rest}");
-    Sources {
-        policies: vec![file(&named("p.cedar"), &policies)],
-        schema: Some(file("s.cedarschema", &schema)),
-        spec: vec![
-            file(&named("w.cedar"), &words),
-            file(&named("w.json"), &world),
-            file(&named("t.toml"), &rows),
-        ],
-        tables: vec![file(&named("t.csv"), &table)],
-        ..Sources::default()
-    }
-}
-
-#[test]
-fn whatever_is_read_is_text() {
-    let server = serve(hostile());
-    let matrix = server.admin("/v1/matrix");
-    assert_eq!(matrix.status, 200, "{}", matrix.body);
-    let matrix = matrix.json();
-    assert_eq!(matrix["lines"][0]["scope"], HOSTILE);
-    assert_eq!(matrix["cells"][0]["state"], "tested", "{matrix:#}");
-    assert_eq!(matrix["cells"][0]["permits"], json!([HOSTILE]));
-    let check = |server: &Server| {
-        let body = page(server).body;
-        assert!(body.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
-        assert_eq!(body.matches("<script").count(), 1);
-        for broken in ["<img", "onerror=alert(1)>", "alert('x')"] {
-            assert!(!body.contains(broken), "{broken}");
-        }
-    };
-    check(&server);
-    let without_spec = Sources {
-        spec: Vec::new(),
-        tables: Vec::new(),
-        ..hostile()
-    };
-    check(&serve(without_spec));
-    let mut broken = hostile();
-    broken.spec[2].bytes.extend_from_slice(b"\n[[\"<img>\"]]\n");
-    broken.tables.clear();
-    check(&serve(broken));
-}
-
-/// A copy of the shipped policies with one file more.
-fn candidate(folder: &Path, name: &str, text: &str) -> String {
-    let to = folder.join(name);
-    fs::create_dir(&to).unwrap();
-    for entry in fs::read_dir(Path::new(ROOT).join("policies/enterprise")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    fs::write(to.join("zz.cedar"), text).unwrap();
-    format!("{name}={}", to.display())
-}
-
-const MORE: &str = r#"@id("more") permit (principal, action == Action::"org.page.view", resource is Organization)
-when { principal.role == Role::"reviewer" }
-when { resource == principal.organization };"#;
-
-#[test]
-fn what_a_candidate_would_change_is_shown() {
-    let folder = TempDir::new().unwrap();
-    let next = candidate(folder.path(), "next", MORE);
-    let broken = candidate(folder.path(), "broken", "permit (principal, <b>");
-    let same = format!("same={ROOT}/policies/enterprise");
-    let flags = [
-        "--candidate",
-        &next,
-        "--candidate",
-        &broken,
-        "--candidate",
-        &same,
-    ];
-    let server = Process::serve(Path::new(ROOT), &flags);
-    let get = |path: &str| server.connect_admin().send("GET", path, &[], b"");
-    let changed = |body: &str| body.matches(" changed\">").count();
-
-    let plain = get("/");
-    assert_eq!((plain.status, changed(&plain.body)), (200, 0));
-    let links = attributes(&plain.body, "href=\"/?");
-    assert_eq!(links, ["against=broken", "against=next", "against=same"]);
-    assert_eq!(
-        get("/?against=").body.matches("class=\"against\"").count(),
-        0
-    );
-
-    let reply = get("/?against=next");
-    assert_eq!((reply.status, changed(&reply.body)), (200, 1));
-    assert!(
-        reply
-            .body
-            .contains("id=\"cell-T02-Reviewer\" class=\"tested never changed\"")
-    );
-    assert!(reply.body.contains("<strong>1 cell would change:</strong>"));
-    let against = get("/v1/matrix?against=next").json()["against"].clone();
-    let change = json!([{"row_id": "T02", "crud": "", "role": "Reviewer", "from": "never", "to": "organization"}]);
-    assert_eq!(
-        (&against["changes"], &against["findings"]),
-        (&change, &json!([]))
-    );
-    assert!(against["revision"].is_string());
-
-    let same = get("/?against=same").body;
-    assert!(same.contains("No cell would change.") && changed(&same) == 0);
-
-    let reply = get("/?against=broken");
-    assert_eq!(reply.status, 200);
-    assert!(reply.body.contains("It cannot be in force.") && reply.body.contains("zz.cedar:1:"));
-    assert!(reply.body.contains("&lt;b&gt;") && !reply.body.contains("<b>"));
-    let against = get("/v1/matrix?against=broken").json()["against"].clone();
-    assert_eq!(
-        (&against["revision"], &against["changes"]),
-        (&Value::Null, &json!([]))
-    );
-    assert_eq!(against["findings"][0]["kind"], "parse");
-
-    for path in ["/?against=other", "/v1/matrix?against=../next"] {
-        let reply = get(path);
-        assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"));
-        assert!(
-            reply.body.contains("these are: broken, next, same"),
-            "{}",
-            reply.body
-        );
-    }
-    assert_eq!(get("/?against=next&against=same").status, 400);
-}
-
-#[test]
-fn a_candidate_has_a_plain_name() {
-    let reply = Server::start(&Start::default()).admin("/?against=x");
-    // Without a table there is nothing to compare.
-    assert_eq!(reply.status, 200);
-    let reply = serve(shipped("enterprise")).admin("/?against=x");
-    assert_eq!(reply.status, 404);
-    assert!(
-        reply.body.contains("--candidate NAME=FOLDER"),
-        "{}",
-        reply.body
-    );
 }
