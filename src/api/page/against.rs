@@ -67,7 +67,7 @@ fn change(html: &mut Html, row: &Row<'_>, cell: &Printed<'_>) {
         .raw("</a>");
     for group in cell.groups.iter().filter(|group| group.next().is_some()) {
         html.raw(" ");
-        table::line(html, group);
+        table::words(html, group);
     }
     html.raw("</li>");
 }

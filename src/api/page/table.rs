@@ -113,6 +113,16 @@ fn write_cell(html: &mut Html, computed: &Computed<'_>, cell: &Printed<'_>) {
 /// Letters, what they may be done to, and how sure that is.
 pub(super) fn line(html: &mut Html, group: &Group<'_>) {
     html.raw("<span class=\"line\">");
+    words(html, group);
+    html.raw(" ");
+    mark(html, group.standing());
+    html.raw("<span class=\"unseen\"> ");
+    html.text(group.standing().as_str());
+    html.raw(" </span></span>");
+}
+
+/// Letters, what they may be done to, and what a candidate would make of that.
+pub(super) fn words(html: &mut Html, group: &Group<'_>) {
     let letters = group.letters();
     if !letters.is_empty() {
         html.raw("<span class=\"crud\">")
@@ -129,11 +139,6 @@ pub(super) fn line(html: &mut Html, group: &Group<'_>) {
             html.raw("</ins></span>");
         }
     }
-    html.raw(" ");
-    mark(html, group.standing());
-    html.raw("<span class=\"unseen\"> ")
-        .text(group.standing().as_str())
-        .raw(" </span></span>");
 }
 
 /// A scope word as people write it.

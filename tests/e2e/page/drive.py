@@ -306,6 +306,23 @@ def it_looks_well(browser, width, dark):
             browser.shot(f"panel-end-{width}-{tone}")
 
 
+def every_state_is_legible(browser, width, dark):
+    # What is served is all tested; what cells of the other states look like is shown by saying so.
+    browser.open()
+    browser.run("""
+      const states = ['proved', 'tested', 'refuted', 'unknown'];
+      for (const [at, td] of [...document.querySelectorAll('#table td')].entries()) {
+        for (const it of [td, ...td.querySelectorAll('.mark')]) {
+          it.classList.remove('tested');
+          it.classList.add(states[(at * 7) % 4]);
+        }
+        for (const mark of td.querySelectorAll('.mark')) mark.textContent = 'PTR?'[(at * 7) % 4];
+        td.classList.toggle('changed', at % 9 === 0);
+      }""")
+    browser.is_legible("every state")
+    browser.shot(f"states-{width}-{'dark' if dark else 'light'}", 1600)
+
+
 def without_scripts(browser):
     browser.open()
     holds("what needs scripts is not there", not browser.one(".filter").is_displayed())
@@ -331,6 +348,7 @@ def main():
             with Browser(width, dark=dark) as browser:
                 it_looks_well(browser, width, dark)
                 a_candidate_is_compared(browser, width, dark)
+                every_state_is_legible(browser, width, dark)
                 rulings_are_explained(browser)
     with Browser(820) as browser:
         it_looks_well(browser, 820, False)
