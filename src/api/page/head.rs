@@ -18,7 +18,12 @@ const STANDINGS: [Standing; 4] = [
 ];
 
 pub(super) fn write(html: &mut Html, seen: &Seen<'_>) {
-    html.raw("<div class=\"title\"><h1>Permission matrix</h1><p>Who may do what, computed from the policies in force. Select a cell to see why.</p></div>");
+    html.raw("<div class=\"title\"><h1>Permission matrix</h1><p>");
+    html.raw(match seen.computed {
+        Ok(_) => "Who may do what, computed from the policies in force. Select a cell to see why.",
+        Err(_) => "Who may do what.",
+    });
+    html.raw("</p></div>");
     alert(html, seen);
     html.raw("<dl class=\"facts\">");
     html.raw("<div><dt>Revision</dt><dd>");
