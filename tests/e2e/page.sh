@@ -55,7 +55,7 @@ for _ in $(seq 300); do
 done
 [ -n "$(address)" ] || fail "in vain: the address"
 
-$python tests/e2e/page/drive.py "http://$(address)" "${PAGE_SHOTS:-}" || fail "the page is not as it should be"
+PYTHONDONTWRITEBYTECODE=1 $python tests/e2e/page/drive.py "http://$(address)" "${PAGE_SHOTS:-}" || fail "the page is not as it should be"
 
 kill -TERM "$service"
 wait "$service" || fail "the service did not drain: exit $?"
