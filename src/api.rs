@@ -16,10 +16,12 @@ mod admin;
 mod authzen;
 mod body;
 mod cedar;
+mod computed;
 mod deadline;
 mod decisions;
 mod exchange;
 mod offload;
+mod page;
 mod reply;
 
 pub use access::{BadCredentials, CredentialPlace, CredentialSet, Credentials, Peer};

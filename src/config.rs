@@ -7,6 +7,7 @@ use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 mod address;
 mod args;
+mod candidate;
 mod file;
 mod listener;
 
@@ -15,6 +16,7 @@ pub use args::{
     AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
     ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
 };
+pub use candidate::{BadCandidate, Candidate};
 use file::File;
 use listener::Said;
 pub use listener::{BadSocketMode, Listener, SocketMode, Tls};
@@ -112,6 +114,8 @@ pub struct Serve {
     pub max_search: usize,
     /// How long one page of a search may take.
     pub max_search_time: Duration,
+    /// Policy folders to compare with what is in force.
+    pub candidates: Vec<Candidate>,
     /// Threads that answer; the number of cores if nobody says.
     pub runtime_threads: Option<NonZeroUsize>,
 }
@@ -289,6 +293,7 @@ impl ServeArgs {
                 self.max_search_time.or(file.max_search_time),
                 MAX_SEARCH_TIME,
             ),
+            candidates: list(self.candidate, &mut file.candidate),
             runtime_threads: self.runtime_threads.or(file.runtime_threads),
         };
         serve.sensible()

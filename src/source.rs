@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::authz::{Rejection, Snapshot, Sources};
 
+mod candidates;
 mod changes;
 mod compile;
 mod editions;
@@ -19,6 +20,7 @@ mod reload;
 mod scan;
 mod watch;
 
+pub use candidates::CandidateFolders;
 pub use editions::{EditionError, Selection, editions};
 pub use gates::{Gate, Gates, rehearse};
 pub use reload::{ReloadRules, Reloader, Running};

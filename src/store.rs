@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use arc_swap::{ArcSwapOption, Guard};
 
-use crate::authz::Snapshot;
+use crate::authz::{Rejection, Snapshot};
 
 /// The only writer. There is one, because it cannot be cloned.
 #[derive(Debug)]
@@ -56,6 +56,16 @@ impl Borrowed {
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.0.as_deref()
     }
+}
+
+/// Policies that are not in force, to be compared with those that are. Who asks names no path.
+pub trait Candidates: Debug + Send + Sync {
+    /// What they are called, sorted.
+    fn names(&self) -> Vec<String>;
+
+    /// Reads and compiles one of them with everything else as it is served; `None` if none is called
+    /// so. Blocks for as long as a start takes.
+    fn compile(&self, name: &str) -> Option<Result<Snapshot, Rejection>>;
 }
 
 /// What an operator may put in force by hand. Each call returns when it is done.

@@ -35,13 +35,17 @@ const ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// The wire formats in `api/`: what else is there they share.
-const FORMATS: [&str; 3] = ["admin", "authzen", "cedar"];
+const FORMATS: [&str; 4] = ["admin", "authzen", "cedar", "page"];
 
 /// What one format may take from another all the same.
-const BETWEEN_FORMATS: [(&str, &str); 1] = [
+const BETWEEN_FORMATS: [(&str, &str); 3] = [
     // `POST /v1/explain` is AuthZEN-shaped by design, so that an operator can send what a caller
     // sent: the admin listener only says where that question is asked.
     ("admin", "crate::api::authzen::explain"),
+    // `GET /` is on the admin listener, which gathers what the page shows and lets it show that: the
+    // page asks for nothing, and knows no route.
+    ("admin", "crate::api::page::Page"),
+    ("admin", "crate::api::page::Seen"),
 ];
 
 /// What the core never touches: files, network, processes, time, threads of others, and the

@@ -1,19 +1,19 @@
 //! The admin listener: health, metrics, what is in force, and why a decision came out as it did.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use hyper::{
-    Method, Request, StatusCode,
+    Request, StatusCode,
     body::Incoming,
-    header::{CACHE_CONTROL, HeaderValue},
+    header::{CACHE_CONTROL, HOST, HeaderValue},
 };
 use tracing::Instrument;
 
 use crate::{
     authz::Snapshot,
     pdp::Pdp,
-    store::Override,
-    telemetry::{About, Metrics, Status},
+    store::{Candidates, Override},
+    telemetry::{About, Metrics, Reading, Status},
 };
 
 use super::{
@@ -21,17 +21,22 @@ use super::{
     access::{Access, Peer},
     authzen::explain,
     body,
+    computed::{Computed, Missing},
     deadline::Deadline,
     exchange,
     offload::{INLINE_BODY_BYTES, Offload},
+    page::{Page, Seen},
     reply::{self, Refusal, Reply},
 };
 
 mod by_hand;
+mod endpoint;
 mod health;
+mod matrix;
 mod pages;
 
 use by_hand::Wish;
+use endpoint::Endpoint;
 
 /// The type of Prometheus' text format.
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -46,6 +51,9 @@ pub struct Admin {
     status: Arc<Status>,
     /// Who may be asked to put something else in force; `None` if nobody may.
     by_hand: Option<Arc<dyn Override>>,
+    /// What may be compared with what is in force.
+    candidates: Option<Arc<dyn Candidates>>,
+    page: Arc<Page>,
     limits: Limits,
     offload: Offload,
     /// Apart from the rest: whoever rolls back does not wait for a matrix.
@@ -61,6 +69,8 @@ impl Admin {
             metrics,
             status,
             by_hand: None,
+            candidates: None,
+            page: Arc::new(Page::new()),
             limits: Limits::default(),
             offload: Offload::new(),
             by_hand_offload: Offload::of_half_the_cores(),
@@ -72,6 +82,13 @@ impl Admin {
     #[must_use]
     pub fn overriding(mut self, by_hand: Arc<dyn Override>) -> Self {
         self.by_hand = Some(by_hand);
+        self
+    }
+
+    /// Lets callers see what these would change.
+    #[must_use]
+    pub fn comparing(mut self, candidates: Arc<dyn Candidates>) -> Self {
+        self.candidates = Some(candidates);
         self
     }
 
@@ -97,8 +114,9 @@ impl Admin {
             Endpoint::Accept => self.fulfil_named(Wish::Accept, request).await,
             Endpoint::Explain => self.explain(request, about).await,
             Endpoint::Livez => Ok(health::live()),
-            Endpoint::Matrix => self.matrix().await,
+            Endpoint::Matrix => self.matrix(request.uri().query()).await,
             Endpoint::Metrics => self.render(),
+            Endpoint::Page => self.page(&request).await,
             Endpoint::Pin => self.fulfil_named(Wish::Pin, request).await,
             Endpoint::Policies => self.of_snapshot(|it| Ok(pages::policies(it))),
             Endpoint::Readyz => health::ready(&self.status.read(), request.uri().query()),
@@ -129,11 +147,74 @@ impl Admin {
         Ok(reply::of_revision(reply, snapshot.revision()))
     }
 
-    /// The matrix takes a second when it is first asked for.
-    async fn matrix(&self) -> Result<Reply, Refusal> {
+    /// The matrix takes a second when it is first asked for, and so does what is behind it.
+    async fn matrix(&self, query: Option<&str>) -> Result<Reply, Refusal> {
+        self.computed(query, |computed, _| match computed {
+            Ok(computed) => Ok(matrix::matrix(&computed)),
+            Err(Missing::NoSpec) => Err(Refusal::absent("no spec says what a matrix is made of")),
+            Err(Missing::Broken(rejection)) => {
+                tracing::error!("the spec is broken:\n{rejection}");
+                Err(Refusal::internal())
+            }
+        })
+        .await
+    }
+
+    /// The same for people, who also want to see what is wrong.
+    async fn page(&self, request: &Request<Incoming>) -> Result<Reply, Refusal> {
+        let page = Arc::clone(&self.page);
+        let host = request.headers().get(HOST);
+        let host = host.and_then(|it| it.to_str().ok()).unwrap_or_default();
+        let (host, names) = (host.to_owned(), self.candidate_names());
+        self.computed(request.uri().query(), move |computed, facts| {
+            let (snapshot, reading) = facts;
+            let now = SystemTime::now();
+            let seen = Seen {
+                snapshot,
+                reading,
+                computed: computed.as_ref(),
+                names: &names,
+                host: &host,
+                now,
+            };
+            Ok(page.show(&seen))
+        })
+        .await
+    }
+
+    fn candidate_names(&self) -> Vec<String> {
+        self.candidates
+            .as_ref()
+            .map_or_else(Vec::new, |it| it.names())
+    }
+
+    /// Shows the matrix of the snapshot in force, compared with what the query names.
+    async fn computed(
+        &self,
+        query: Option<&str>,
+        show: impl FnOnce(
+            Result<Computed<'_>, Missing>,
+            (&Snapshot, &Reading),
+        ) -> Result<Reply, Refusal>
+        + Send
+        + 'static,
+    ) -> Result<Reply, Refusal> {
+        let names = self.candidate_names();
+        let against = against(query)?.map(str::to_owned);
+        if let Some(name) = against.as_ref().filter(|name| !names.contains(name)) {
+            return Err(Refusal::unknown_candidate(name, &names));
+        }
         let snapshot = self.snapshot()?;
-        let job = move |_: &Deadline| {
-            let reply = pages::matrix(&snapshot)?;
+        let (status, candidates) = (Arc::clone(&self.status), self.candidates.clone());
+        let job = move |deadline: &Deadline| {
+            let reading = status.read();
+            let mut computed = Computed::of(&snapshot, &reading, deadline)?;
+            if let (Ok(computed), Some(name), Some(candidates)) =
+                (&mut computed, &against, &candidates)
+            {
+                computed.compare(&**candidates, name, deadline)?;
+            }
+            let reply = show(computed, (&snapshot, &reading))?;
             Ok(reply::of_revision(reply, snapshot.revision()))
         };
         self.offload.run(self.deadline(), job).await
@@ -210,83 +291,14 @@ impl Handler for Admin {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Endpoint {
-    Accept,
-    Explain,
-    Livez,
-    Matrix,
-    Metrics,
-    Pin,
-    Policies,
-    Readyz,
-    Schema,
-    Status,
-    Unpin,
-}
-
-impl Endpoint {
-    fn at(path: &str) -> Option<Self> {
-        match path {
-            "/livez" => Some(Self::Livez),
-            "/metrics" => Some(Self::Metrics),
-            "/readyz" => Some(Self::Readyz),
-            "/v1/accept" => Some(Self::Accept),
-            "/v1/explain" => Some(Self::Explain),
-            "/v1/matrix" => Some(Self::Matrix),
-            "/v1/pin" => Some(Self::Pin),
-            "/v1/policies" => Some(Self::Policies),
-            "/v1/schema" => Some(Self::Schema),
-            "/v1/status" => Some(Self::Status),
-            "/v1/unpin" => Some(Self::Unpin),
-            _ => None,
-        }
+/// The candidate that is asked for; an empty name asks for none. Names are plain, so nothing needs
+/// decoding.
+fn against(query: Option<&str>) -> Result<Option<&str>, Refusal> {
+    let pairs = query.unwrap_or_default().split('&');
+    let mut named = pairs.filter_map(|pair| pair.strip_prefix("against="));
+    let first = named.next();
+    if named.next().is_some() {
+        return Err(Refusal::invalid("`against` is asked for more than once"));
     }
-
-    /// The name in logs.
-    fn label(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Explain => "explain",
-            Self::Livez => "livez",
-            Self::Matrix => "matrix",
-            Self::Metrics => "metrics",
-            Self::Pin => "pin",
-            Self::Policies => "policies",
-            Self::Readyz => "readyz",
-            Self::Schema => "schema",
-            Self::Status => "status",
-            Self::Unpin => "unpin",
-        }
-    }
-
-    /// Whether it is answered to callers without credentials: the probes of an orchestrator have
-    /// none.
-    fn is_open(self) -> bool {
-        match self {
-            Self::Livez | Self::Readyz => true,
-            Self::Accept
-            | Self::Explain
-            | Self::Matrix
-            | Self::Metrics
-            | Self::Pin
-            | Self::Policies
-            | Self::Schema
-            | Self::Status
-            | Self::Unpin => false,
-        }
-    }
-
-    fn allows(self, method: &Method) -> Result<(), Refusal> {
-        match self {
-            Self::Accept | Self::Explain | Self::Pin | Self::Unpin => exchange::only_post(method),
-            Self::Livez
-            | Self::Matrix
-            | Self::Metrics
-            | Self::Policies
-            | Self::Readyz
-            | Self::Schema
-            | Self::Status => exchange::only_get(method),
-        }
-    }
+    Ok(first.filter(|name| !name.is_empty()))
 }

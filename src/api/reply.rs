@@ -166,6 +166,16 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, Code::UnknownRevision, message)
     }
 
+    /// 404: no candidate is called so.
+    pub(super) fn unknown_candidate(name: &str, known: &[String]) -> Self {
+        let known = match known {
+            [] => "none is named; start with `--candidate NAME=FOLDER`".to_owned(),
+            known => format!("these are: {}", known.join(", ")),
+        };
+        let message = format!("no candidate is called `{name}`: {known}");
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, message)
+    }
+
     /// 409: the files say nothing that could be put in force.
     pub(super) fn sources_refused(message: String) -> Self {
         Self::new(StatusCode::CONFLICT, Code::SourcesRefused, message)

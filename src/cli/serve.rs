@@ -19,7 +19,7 @@ use crate::{
     config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs, WatchRule},
     pdp::Pdp,
     server::{Keeper, Keeping, Limits, Places, ServerError, Threads},
-    source::{Gate, Gates, ReloadRules, Reloader, Running},
+    source::{CandidateFolders, Gate, Gates, ReloadRules, Reloader, Running, SourceSpec},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
 };
@@ -104,6 +104,7 @@ impl Service {
         let spec = spec(config.sources.clone())?;
         let metrics = Metrics::new().map_err(Failure::runtime)?;
         let status = Arc::new(Status::new());
+        let candidates = candidates(config, &spec);
         let (publisher, reader) = store::store();
         let mut reloader = Reloader::new(
             spec,
@@ -129,6 +130,7 @@ impl Service {
         };
         let mut decisions = Decisions::new(pdp.clone(), &options, limits);
         let mut admin = Admin::new(pdp, Arc::clone(&metrics), Arc::clone(&status));
+        admin = admin.comparing(candidates);
         if config.reload.rollback > 0 {
             listener::warn_of_overrides(&config.admin);
             admin = admin.overriding(reloader.by_hand());
@@ -209,6 +211,12 @@ impl Service {
         info!("stopped");
         Ok(Exit::Ok)
     }
+}
+
+fn candidates(config: &config::Serve, served: &SourceSpec) -> Arc<CandidateFolders> {
+    let named = config.candidates.iter();
+    let named = named.map(|it| (it.name.clone(), it.folder.clone()));
+    Arc::new(CandidateFolders::new(served.clone(), named))
 }
 
 fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {

@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 
+use super::Candidate;
+
 mod listeners;
 mod reload;
 
@@ -175,6 +177,16 @@ pub struct ServeArgs {
         help_heading = "Operation"
     )]
     pub max_search_time: Option<Span>,
+    /// Show on the matrix page what this policy folder would change in the place of the edition's; with
+    /// the same name again, one more folder of that candidate
+    #[arg(
+        long,
+        env = "PALISADE_CANDIDATE",
+        value_name = "NAME=FOLDER",
+        help_heading = "Operation",
+        value_delimiter = ','
+    )]
+    pub candidate: Vec<Candidate>,
     /// Threads that answer [default: the number of cores]
     #[arg(
         long,

@@ -9,8 +9,8 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Address, BatchDefaults, ConfigError, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    SocketMode, Span, WatchRule, listener::Said,
+    Address, BatchDefaults, Candidate, ConfigError, GateRule, ListenerName, LogFormat,
+    PolicyErrorRule, SocketMode, Span, WatchRule, listener::Said,
 };
 
 /// Every key is the flag of the same name.
@@ -56,6 +56,7 @@ pub(super) struct File {
     pub(super) max_batch: Option<usize>,
     pub(super) max_search: Option<usize>,
     pub(super) max_search_time: Option<Span>,
+    pub(super) candidate: Vec<Candidate>,
     pub(super) runtime_threads: Option<NonZeroUsize>,
 }
 

@@ -208,7 +208,7 @@ fn the_admin_pages_fit_the_contract() {
     let admin = contract.0["paths"].as_object().unwrap().iter();
     let admin = admin.filter(|(_, item)| item.get("servers").is_some());
     let admin: Vec<&String> = admin.map(|(path, _)| path).collect();
-    assert_eq!(admin.len(), 11);
+    assert_eq!(admin.len(), 12);
     for server in [&shipped, &fixture, &guarded, &silent] {
         for path in &admin {
             let mut connection = server.connect_admin();

@@ -29,6 +29,8 @@ mod logs;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod reload;

@@ -1,4 +1,4 @@
-//! `/v1/status`, `/v1/policies`, `/v1/schema`, `/v1/matrix`: what is in force and how it came to be.
+//! `/v1/status`, `/v1/policies`, `/v1/schema`: what is in force and how it came to be.
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
@@ -13,7 +13,8 @@ use crate::{
 
 mod reload;
 
-use reload::{AttemptLine, FindingLine, RollbackLine};
+pub(super) use reload::FindingLine;
+use reload::{AttemptLine, RollbackLine};
 
 /// `/v1/status`.
 pub(super) fn status(reading: &Reading) -> Reply {
@@ -61,18 +62,6 @@ pub(super) fn schema(snapshot: &Snapshot) -> Result<Reply, Refusal> {
         .schema_json()
         .ok_or_else(|| Refusal::absent("no schema is in force"))?;
     Ok(reply::json_text(StatusCode::OK, text.to_owned()))
-}
-
-/// `/v1/matrix`: the permission table, computed from the policies.
-pub(super) fn matrix(snapshot: &Snapshot) -> Result<Reply, Refusal> {
-    match snapshot.matrix() {
-        Ok(Some(matrix)) => Ok(reply::json_text(StatusCode::OK, matrix.to_json())),
-        Ok(None) => Err(Refusal::absent("no spec says what a matrix is made of")),
-        Err(rejection) => {
-            tracing::error!("the spec is broken:\n{rejection}");
-            Err(Refusal::internal())
-        }
-    }
 }
 
 /// Seconds are enough to find the line in the log.

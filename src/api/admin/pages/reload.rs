@@ -90,8 +90,9 @@ impl<'a> RollbackLine<'a> {
     }
 }
 
+/// What is wrong somewhere.
 #[derive(Serialize)]
-pub(super) struct FindingLine<'a> {
+pub(in crate::api::admin) struct FindingLine<'a> {
     kind: &'static str,
     severity: &'static str,
     file: &'a str,
@@ -104,7 +105,7 @@ pub(super) struct FindingLine<'a> {
 }
 
 impl<'a> FindingLine<'a> {
-    pub(super) fn of(finding: &'a Finding) -> Self {
+    pub(in crate::api::admin) fn of(finding: &'a Finding) -> Self {
         let place = finding.place.as_ref();
         Self {
             kind: finding.kind.as_str(),
