@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod annotations;
 #[cfg(test)]
+mod assumptions;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod canaries;

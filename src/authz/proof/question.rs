@@ -37,7 +37,7 @@ impl Question {
         schema: &SchemaModel,
         symbols: &Symbols<'_>,
     ) -> Result<Self, String> {
-        let uid = |uid: Option<&cedar_policy::EntityUid>| {
+        let named = |uid: Option<&cedar_policy::EntityUid>| {
             let uid = uid.ok_or("the question has an open end")?;
             Ok::<Name, String>((uid.type_name().to_string(), uid.id().unescaped().to_owned()))
         };
@@ -47,9 +47,9 @@ impl Question {
         let listed = listed.as_array().into_iter().flatten();
         let known = listed.filter_map(|json| Entity::read(json, schema, symbols));
         Ok(Self {
-            principal: uid(request.principal())?,
-            action: uid(request.action())?,
-            resource: uid(request.resource())?,
+            principal: named(request.principal())?,
+            action: named(request.action())?,
+            resource: named(request.resource())?,
             context: match context {
                 Some(Value::Object(context)) => context,
                 _ => Map::new(),
@@ -62,9 +62,9 @@ impl Question {
     pub(super) fn to_json(&self) -> Value {
         let entities: Vec<Value> = self.entities_json();
         json!({
-            "principal": shown(&self.principal),
-            "action": shown(&self.action),
-            "resource": shown(&self.resource),
+            "principal": uid(&self.principal),
+            "action": uid(&self.action),
+            "resource": uid(&self.resource),
             "context": self.context,
             "entities": entities,
         })
@@ -220,6 +220,15 @@ fn renamed_in(value: &Value, from: &Name, to: &Name) -> Value {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
+}
+
+/// An entity as a question names it.
+fn uid(name: &Name) -> Value {
+    // Cedar writes other escapes than JSON.
+    if name.1.chars().any(char::is_control) {
+        return json!({"type": name.0, "id": name.1});
+    }
+    shown(name).into()
 }
 
 /// `Type::"id"`, with the escapes that JSON and Cedar have in common.
