@@ -16,6 +16,7 @@ mod hierarchy;
 mod index;
 mod inline;
 mod json;
+mod known;
 mod matrix;
 mod nesting;
 mod notes;
