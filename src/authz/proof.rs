@@ -14,6 +14,7 @@ use super::{Finding, Kind, Rejection, Snapshot};
 
 mod cells;
 mod dead;
+mod edit;
 mod example;
 mod question;
 mod report;
@@ -22,6 +23,7 @@ mod statement;
 mod statements;
 
 pub use dead::{Dead, Why};
+pub use edit::{Difference, Direction, Edit, PolicyChange, PolicyText, Presence, ShapeChange};
 pub use example::{Counterexample, Model};
 pub use report::{CellResult, InvariantResult, Report, Result, Verdict};
 
@@ -91,6 +93,8 @@ pub enum Subject {
     Errors(String),
     /// The invariants of these names hold.
     Invariants(Vec<String>),
+    /// Nothing is denied that was allowed before.
+    Narrower,
     /// Nothing is allowed that was not before.
     Wider,
 }

@@ -1,12 +1,13 @@
 //! One statement: a policy without slots, under an id that no other statement has.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{
     ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint,
     RequestEnv, ResourceConstraint,
 };
 use hashbrown::HashMap;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::authz::{PolicyInfo, text};
@@ -32,6 +33,9 @@ struct Scope {
     actions: Option<HashSet<EntityUid>>,
     resource: Option<EntityTypeName>,
 }
+
+/// The two sides of a claim.
+pub(super) type Sides = (Vec<Arc<Statement>>, Vec<Arc<Statement>>);
 
 /// The groups each action is in.
 pub(super) type Groups = HashMap<EntityUid, hashbrown::HashSet<EntityUid>>;
@@ -81,6 +85,59 @@ impl Statement {
             scope: self.scope.clone(),
             id,
         })
+    }
+
+    /// The same, where actions are in other groups.
+    pub(super) fn under(&self, groups: &Groups) -> Self {
+        Self {
+            id: self.id.clone(),
+            policy: self.policy.clone(),
+            digest: self.digest,
+            info: self.info.clone(),
+            scope: Scope::of(&self.policy, groups),
+        }
+    }
+
+    /// Two sets that say that this `forbid` does not fail where others allow; nothing if it has no
+    /// conditions. A policy fails if its scope matches, but neither itself nor its opposite does.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn fails_within(&self, others: &[Arc<Self>]) -> Result<Option<Sides>, String> {
+        let json = self.policy.to_json().map_err(|error| text::chain(&error))?;
+        let conditions = json.get("conditions").and_then(Value::as_array);
+        let both = |left: Value, right| json!({"&&": {"left": left, "right": right}});
+        let conditions = conditions.into_iter().flatten().filter_map(|it| {
+            let body = it.get("body")?.clone();
+            let holds = it.get("kind").and_then(Value::as_str) == Some("when");
+            Some(if holds {
+                body
+            } else {
+                json!({"!": {"arg": body}})
+            })
+        });
+        let Some(all) = conditions.reduce(both) else {
+            return Ok(None);
+        };
+        let with = |kind: &str, conditions: Value| {
+            let mut json = json.clone();
+            if let Some(object) = json.as_object_mut() {
+                object.insert("conditions".to_owned(), conditions);
+            }
+            let id = format!("{kind} {}", self.id);
+            Ok::<_, String>(Arc::new(Self {
+                policy: parsed(&id, &json)?,
+                digest: Sha256::digest(json.to_string()).into(),
+                info: self.info.clone(),
+                scope: self.scope.clone(),
+                id,
+            }))
+        };
+        let itself = with("itself", json!([{"kind": "when", "body": all}]))?;
+        let opposite = with("not", json!([{"kind": "unless", "body": all}]))?;
+        let scope = with("scope", json!([]))?;
+        let told = [others, &[itself, opposite]].concat();
+        Ok(Some((told.clone(), [told, vec![scope]].concat())))
     }
 
     pub(super) fn forbids(&self) -> bool {
@@ -133,6 +190,6 @@ fn below(listed: &[EntityUid], groups: &Groups) -> HashSet<EntityUid> {
         .collect()
 }
 
-fn parsed(id: &str, json: &serde_json::Value) -> Result<Policy, String> {
+fn parsed(id: &str, json: &Value) -> Result<Policy, String> {
     Policy::from_json(Some(PolicyId::new(id)), json.clone()).map_err(|error| text::chain(&error))
 }
