@@ -208,3 +208,6 @@ impl Told {
         self.shapes.iter().filter(|it| it.state() == state).count()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use super::Key;
 pub(super) struct Statement {
     pub(super) id: String,
     pub(super) policy: Policy,
-    /// Of what it says, not of its id.
+    /// Of what it says: neither its id, its annotations nor its layout matter.
     pub(super) digest: Key,
     pub(super) info: PolicyInfo,
     scope: Scope,
@@ -52,16 +52,14 @@ impl Statement {
         groups: &Groups,
     ) -> Result<Self, String> {
         let id = format!("{kind}{}", info.id);
-        let (policy, said) = match policy.to_cedar() {
-            Some(text) => (policy.new_id(PolicyId::new(&id)), text),
-            None => {
-                let json = policy.to_json().map_err(|error| text::chain(&error))?;
-                (parsed(&id, &json)?, json.to_string())
-            }
+        let json = policy.to_json().map_err(|error| text::chain(&error))?;
+        let policy = match policy.template_id() {
+            None => policy.new_id(PolicyId::new(&id)),
+            Some(_) => parsed(&id, &json)?,
         };
         Ok(Self {
             id,
-            digest: Sha256::digest(said).into(),
+            digest: said(json),
             info: info.clone(),
             scope: Scope::of(&policy, groups),
             policy,
@@ -80,7 +78,7 @@ impl Statement {
         let id = format!("permit of {}", self.id);
         Ok(Self {
             policy: parsed(&id, &json)?,
-            digest: Sha256::digest(json.to_string()).into(),
+            digest: said(json.clone()),
             info: self.info.clone(),
             scope: self.scope.clone(),
             id,
@@ -127,7 +125,7 @@ impl Statement {
             let id = format!("{kind} {}", self.id);
             Ok::<_, String>(Arc::new(Self {
                 policy: parsed(&id, &json)?,
-                digest: Sha256::digest(json.to_string()).into(),
+                digest: said(json.clone()),
                 info: self.info.clone(),
                 scope: self.scope.clone(),
                 id,
@@ -188,6 +186,14 @@ fn below(listed: &[EntityUid], groups: &Groups) -> HashSet<EntityUid> {
         .chain(listed)
         .cloned()
         .collect()
+}
+
+/// A digest of what decides.
+fn said(mut json: Value) -> Key {
+    if let Some(object) = json.as_object_mut() {
+        object.remove("annotations");
+    }
+    Sha256::digest(json.to_string()).into()
 }
 
 fn parsed(id: &str, json: &Value) -> Result<Policy, String> {

@@ -3,7 +3,16 @@
 
 use std::fmt::Write as _;
 
-use super::{Told, said};
+use super::{
+    Told,
+    said::{self, Style},
+};
+
+const STYLE: Style = Style {
+    uid: code,
+    policy: code,
+    place: plain,
+};
 
 /// What comes before the questions, which few want to read at once.
 const QUESTIONS: &str =
@@ -28,7 +37,9 @@ fn shapes(text: &mut String, told: &Told) {
     let several = said::has_several(told);
     for (number, shape) in said::shapes(told).enumerate() {
         if number == 0 {
-            text.push_str("\n| | action | on | for instance |\n| --- | --- | --- | --- |\n");
+            text.push_str(
+                "\n| | action | on | for instance | edited |\n| --- | --- | --- | --- | --- |\n",
+            );
         }
         let by = if several {
             format!(" by {}", code(&shape.principal_type))
@@ -39,16 +50,21 @@ fn shapes(text: &mut String, told: &Told) {
             .map(|it| format!(", {it}"))
             .unwrap_or_default();
         let differences = shape.differences.iter();
-        let differences = differences.map(|it| said::sentence(it, &shape.action, &told.places));
-        let unknown = shape.unknown.iter().map(|why| format!("not known: {why}"));
-        let cell: Vec<String> = differences.chain(unknown).map(|it| plain(&it)).collect();
+        let differences =
+            differences.map(|it| said::sentence(it, &shape.action, &told.places, STYLE));
+        let unknown = shape
+            .unknown
+            .iter()
+            .map(|why| format!("not known: {}", plain(why)));
+        let cell: Vec<String> = differences.chain(unknown).collect();
         let _ = writeln!(
             text,
-            "| **{}**{presence} | {} | {}{by} | {} |",
+            "| **{}**{presence} | {} | {}{by} | {} | {} |",
             shape.state(),
             code(&shape.action),
             code(&shape.resource_type),
             cell.join("<br>"),
+            said::policies(shape, STYLE),
         );
     }
 }

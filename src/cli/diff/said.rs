@@ -68,35 +68,49 @@ pub(super) fn shapes(told: &Told) -> impl Iterator<Item = &ShapeChange> {
     told.shapes.iter().filter(silent)
 }
 
+/// How names are written.
+#[derive(Clone, Copy)]
+pub(super) struct Style {
+    /// Of entities and actions.
+    pub(super) uid: fn(&str) -> String,
+    /// Of policies.
+    pub(super) policy: fn(&str) -> String,
+    /// Of files, with a line.
+    pub(super) place: fn(&str) -> String,
+}
+
 /// What became of a question, as a sentence.
-pub(super) fn sentence(difference: &Difference, action: &str, [old, new]: &[Places; 2]) -> String {
+pub(super) fn sentence(
+    difference: &Difference,
+    action: &str,
+    [old, new]: &[Places; 2],
+    style: Style,
+) -> String {
     // It was written as JSON.
     let question: Value = serde_json::from_str(&difference.question).unwrap_or_default();
     let part = |key: &str| {
-        question
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
+        let uid = question.get(key).and_then(Value::as_str);
+        (style.uid)(uid.unwrap_or_default())
     };
     let may = match difference.direction {
         Direction::Narrower => "may no longer",
         Direction::Wider => "may now",
     };
     format!(
-        "{} {may} {action} {}: {}, was {}",
+        "{} {may} {} {}: {}, was {}",
         part("principal"),
+        (style.uid)(action),
         part("resource"),
-        decided(&difference.after, new),
-        decided(&difference.before, old),
+        decided(&difference.after, new, style),
+        decided(&difference.before, old, style),
     )
 }
 
 /// What was decided, and by which policies.
-fn decided(answer: &Answer, places: &Places) -> String {
+fn decided(answer: &Answer, places: &Places, style: Style) -> String {
     let named = |id: &String| match places.get(id) {
-        Some(place) => format!("`{id}` ({place})"),
-        None => format!("`{id}`"),
+        Some(place) => format!("{} ({})", (style.policy)(id), (style.place)(place)),
+        None => (style.policy)(id),
     };
     let list =
         |ids: &mut dyn Iterator<Item = &String>| ids.map(named).collect::<Vec<_>>().join(", ");
@@ -110,6 +124,24 @@ fn decided(answer: &Answer, places: &Places) -> String {
         Outcome::NotPermitted => "denied".to_owned(),
         Outcome::Permitted => format!("allowed by {by}"),
     }
+}
+
+/// How many policies are named for one shape: an edit of more is no edit, and the list of all is at the
+/// end.
+const MAX_NAMED: usize = 5;
+
+/// The policies that can matter to a shape and are not on both sides.
+pub(super) fn policies(shape: &ShapeChange, style: Style) -> String {
+    let named = shape
+        .policies
+        .iter()
+        .take(MAX_NAMED)
+        .map(|id| (style.policy)(id));
+    let mut named: Vec<String> = named.collect();
+    if let Some(more @ 1..) = shape.policies.len().checked_sub(MAX_NAMED) {
+        named.push(format!("{more} more"));
+    }
+    named.join(", ")
 }
 
 /// Where a policy stands, or stood.

@@ -2,7 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::{Told, said};
+use super::{
+    Told,
+    said::{self, Style},
+};
+
+const STYLE: Style = Style {
+    uid: str::to_owned,
+    policy: |id| format!("`{id}`"),
+    place: str::to_owned,
+};
 
 /// Everything that changed, and nothing that did not.
 pub(super) fn told(told: &Told) -> String {
@@ -34,12 +43,15 @@ pub(super) fn told(told: &Told) -> String {
             shape.state()
         );
         for difference in &shape.differences {
-            let sentence = said::sentence(difference, action, &told.places);
+            let sentence = said::sentence(difference, action, &told.places, STYLE);
             let _ = writeln!(
                 text,
                 "  {sentence}\n  palisade decide: {}",
                 difference.question
             );
+        }
+        if !shape.policies.is_empty() {
+            let _ = writeln!(text, "  edited: {}", said::policies(shape, STYLE));
         }
         for why in &shape.unknown {
             let _ = writeln!(text, "  not known: {why}");

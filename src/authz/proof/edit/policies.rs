@@ -1,6 +1,6 @@
 //! Policies that are not on both sides of an edit, told apart by what they say.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use cedar_policy::{PolicySet, RequestEnv, Schema, ValidationMode, Validator};
 
@@ -77,12 +77,13 @@ impl Changed {
     }
 }
 
-/// What differs, in the order of the side after, then what is gone. What only moved, or only has
-/// another number for want of an id, is the same.
+/// What differs, annotations included, in the order of the side after, then what is gone. What only
+/// moved, or only has another number for want of an id, is the same.
 pub(super) fn changes(before: &Proofs<'_>, after: &Proofs<'_>) -> Vec<Changed> {
     let [old, new] = [before, after].map(|side| side.statements.every_policy());
-    let mut gone = without(old, new);
-    let come = without(new, old).into_iter().map(|it| {
+    let all = |it: &Arc<Statement>| (it.digest, it.info.annotations.clone());
+    let mut gone = others(old, new, all);
+    let come = others(new, old, all).into_iter().map(|it| {
         let same = gone.iter().position(|old| old.info.id == it.info.id);
         Changed::of(same.map(|place| gone.remove(place)), Some(it))
     });
@@ -91,18 +92,27 @@ pub(super) fn changes(before: &Proofs<'_>, after: &Proofs<'_>) -> Vec<Changed> {
     changes
 }
 
+/// Those that decide as none of the others does.
+pub(super) fn without(these: &[Arc<Statement>], than: &[Arc<Statement>]) -> Vec<Arc<Statement>> {
+    others(these, than, |it| it.digest)
+}
+
 /// Those that say what none of the others says, counted: of two alike, one can be gone.
-pub(super) fn without(these: &[Arc<Statement>], others: &[Arc<Statement>]) -> Vec<Arc<Statement>> {
-    let mut counts: HashMap<_, usize> = HashMap::new();
-    for other in others {
-        *counts.entry(other.digest).or_default() += 1;
+fn others<K: Eq + Hash>(
+    these: &[Arc<Statement>],
+    than: &[Arc<Statement>],
+    says: impl Fn(&Arc<Statement>) -> K,
+) -> Vec<Arc<Statement>> {
+    let mut counts: HashMap<K, usize> = HashMap::new();
+    for other in than {
+        *counts.entry(says(other)).or_default() += 1;
     }
-    let left = these.iter().filter(|it| match counts.get_mut(&it.digest) {
-        Some(count) if *count > 0 => {
+    let left = these.iter().filter(|it| match counts.get_mut(&says(it)) {
+        Some(count @ 1..) => {
             *count -= 1;
             false
         }
-        _ => true,
+        Some(0) | None => true,
     });
     left.cloned().collect()
 }
