@@ -130,7 +130,7 @@ try() {
 }
 
 try role 1 wider "data.export:Project" "T09 Reviewer"
-try dropped_forbid 1 wider "project.view:Project project.delete:Project" "invariant "
+try dropped_forbid 1 wider "project.view:Project project.delete:Project" 'invariant `nobody-but-its-user-in-a-sandbox`'
 try dropped_conjunct 1 wider "data.export:Project" "T09 Reviewer"
 try erring_forbid 1 narrower "workspace.view:Workspace workspace.update:Workspace" '`planted.erring` never fails'
 try only_erring_forbid 1 narrower "workspace.view:Workspace workspace.update:Workspace" '`planted.erring` never fails'
@@ -173,5 +173,20 @@ palisade "$root" diff HEAD "$base" --format json
 [ "$code" = 1 ] || fail "an action less: exit $code: $(cat "$work/out" "$work/err")"
 jq -e '[.shapes[] | select(.state != "unchanged") | [.action, .schema, .state]] == [["project.archive", "removed", "narrower"]]' \
   "$work/out" >/dev/null || fail "an action less: $(jq -c '.shapes[] | select(.state != "unchanged")' "$work/out")"
+git -C "$repository" reset -q --hard "$base"
+
+# A policy of before that the schema after does not take: its shape alone cannot be compared.
+part="another type"
+schema=$root/schema/label-studio.cedarschema
+sed -i 's|^  workspace: Workspace, .*(W06)|&\n  colour?: String,|' "$schema"
+cp "$root/policies/enterprise/data_access.cedar" "$work/data_access.cedar"
+printf '\n@id("red")\npermit (principal, action == Action::"data.export", resource is Project)\nwhen { resource has colour && resource.colour == "red" };\n' >>"$root/policies/enterprise/data_access.cedar"
+commit red
+sed -i 's|colour?: String|colour?: Long|' "$schema"
+cp "$work/data_access.cedar" "$root/policies/enterprise/data_access.cedar"
+palisade "$root" diff HEAD . --format json
+[ "$code" = 2 ] || fail "exit $code: $(cat "$work/out" "$work/err")"
+jq -e '[.shapes[] | select(.state != "unchanged") | [.action, .state, (.unknown[0] | contains("does not take `red`"))]] == [["data.export", "unknown", true]]' \
+  "$work/out" >/dev/null || fail "$(jq -c '.shapes[] | select(.state != "unchanged")' "$work/out")"
 
 echo "diff: six edits told, asked again and caught"

@@ -30,7 +30,7 @@ fn check(listed: &str, prefix: &str, expected: Result<&[(u64, &str)], &str>) {
 #[test]
 fn a_listing_is_files_with_their_sizes() {
     check("", "", Ok(&[]));
-    let two = "100644 blob OBJECT      42\tpolicies/a b.cedar\0100755 blob OBJECT       0\tpolicies/\u{e4}\n.cedar\0";
+    let two = "100644 blob OBJECT      42\tpolicies/a b.cedar\x00100755 blob OBJECT       0\tpolicies/\u{e4}\n.cedar\0";
     check(
         two,
         "",
