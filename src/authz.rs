@@ -16,6 +16,7 @@ mod hierarchy;
 mod index;
 mod inline;
 mod json;
+mod known;
 mod matrix;
 mod nesting;
 mod notes;
@@ -42,13 +43,16 @@ pub use canary::Rehearsal;
 pub use cedar_query::{BadQuery, CedarEntities, CedarQuery};
 pub use finding::{Finding, Kind, Place, Rejection, Severity};
 pub use json::{Json, JsonError, Object};
-pub use matrix::{Definition, Detail, Details, Example, Line, Matrix, Printed, Table, Word};
+pub use matrix::{
+    CellChange, CellWord, Definition, Detail, Details, Example, Line, Matrix, Printed, Table, Word,
+};
 pub use nesting::EVALUATION_STACK_BYTES;
 pub use notes::Diagnostics;
 pub use policies::Valid;
 pub use proof::{
-    Asked, Cell, CellResult, Claim, Counterexample, Dead, InvariantResult, Key, Model, Obligation,
-    Parts, Proofs, Report, Result as ProofResult, Subject, Verdict, Why,
+    Asked, Cell, CellResult, Claim, Counterexample, Dead, Difference, Direction, Edit,
+    InvariantResult, Key, Model, Obligation, Parts, PolicyChange, PolicyText, Presence, Proofs,
+    Report, Result as ProofResult, ShapeChange, Subject, Verdict, Why,
 };
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};

@@ -18,6 +18,7 @@ use crate::{
 
 mod check;
 mod decide;
+mod diff;
 mod health;
 mod matrix;
 mod prove;
@@ -76,6 +77,7 @@ struct Cli {
 enum Command {
     Check(check::Check),
     Decide(decide::Decide),
+    Diff(diff::Diff),
     Health(health::Health),
     Matrix(matrix::Matrix),
     Prove(prove::Prove),
@@ -109,6 +111,7 @@ fn run() -> Exit {
     let done = match cli.command {
         Command::Check(check) => check.run(),
         Command::Decide(decide) => decide.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Health(health) => health.run(),
         Command::Matrix(matrix) => matrix.run(),
         Command::Prove(prove) => prove.run(),

@@ -27,6 +27,10 @@ mod cli {
     #[path = "../it/certs.rs"]
     mod certs;
     #[cfg(test)]
+    mod decide;
+    #[cfg(test)]
+    mod diff;
+    #[cfg(test)]
     mod secrets;
 }
 

@@ -11,8 +11,10 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    CedarQuery, Finding, Json, Kind, Object, Snapshot, SourceFile, finding::MAX_TOLD,
-    inline::MAX_ANCESTORS, stored::StoredEntities, symbols::Symbols, text,
+    CedarQuery, Finding, Json, Kind, Object, OnPolicyError, Snapshot, SourceFile,
+    finding::MAX_TOLD,
+    known::{Known, OwnData},
+    text,
 };
 
 mod cells;
@@ -212,14 +214,13 @@ impl Case<'_> {
         self.only(object, &KEYS)?;
         let expected = self.expected(object)?;
         let request = self.request(object)?;
-        let mut symbols = Symbols::above(&snapshot.symbols);
         let own = match object.get("entities") {
-            Some(_) => Some(self.entities(snapshot, &mut symbols)?),
+            Some(_) => Some(self.entities(snapshot)?),
             None => None,
         };
-        let answer = snapshot
-            .answer_canary(&request, own.as_ref().map(|own| (own, &symbols)))
+        let known = Known::parse(snapshot, &request, own.as_ref())
             .map_err(|bad| self.finding(object, "request", bad))?;
+        let answer = known.answer(&snapshot.index, OnPolicyError::Cedar);
         expected
             .compare(&answer)
             .map_err(|(key, how)| self.finding(object, key, how).help(WAY_OUT))
@@ -251,41 +252,18 @@ impl Case<'_> {
         let request = object.get("request").and_then(Json::as_object);
         let request = request.ok_or_else(not_an_object)?;
         self.only(request, &REQUEST_KEYS)?;
-        let part = |key: &'static str| {
-            let missing = || self.malformed("request", format!("`request.{key}` is missing"));
-            request.get(key).ok_or_else(missing)
-        };
-        Ok(CedarQuery {
-            principal: part("principal")?,
-            action: part("action")?,
-            resource: part("resource")?,
-            context: request.get("context"),
-        })
+        CedarQuery::of(request)
+            .map_err(|key| self.malformed("request", format!("`request.{key}` is missing")))
     }
 
     /// The entities of the case: its store, so that held types may be among them.
-    fn entities(
-        &self,
-        snapshot: &Snapshot,
-        symbols: &mut Symbols<'_>,
-    ) -> Result<StoredEntities, Finding> {
+    fn entities<'s>(&self, snapshot: &'s Snapshot) -> Result<OwnData<'s>, Finding> {
         let text = self.value("entities").map_or("[]", RawValue::get);
-        let file = SourceFile {
-            name: self.file.name.clone(),
-            bytes: text.as_bytes().to_vec(),
-        };
-        let mut findings = Vec::new();
-        let files = [file];
-        let schema = snapshot.schema();
-        let (stored, _) =
-            StoredEntities::parse_within(MAX_ANCESTORS, &files, schema, symbols, &mut findings);
-        match findings.into_iter().next() {
-            None => Ok(stored),
-            Some(first) => {
-                let finding = Finding::error(first.kind, &self.file.name, first.message);
-                Err(self.place(finding, "entities"))
-            }
-        }
+        let own = OwnData::parse(&self.file.name, text, snapshot, &snapshot.symbols);
+        own.map_err(|first| {
+            let finding = Finding::error(first.kind, &self.file.name, first.message);
+            self.place(finding, "entities")
+        })
     }
 
     fn only(&self, object: &Object<'_>, known: &[&str]) -> Result<(), Finding> {

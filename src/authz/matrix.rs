@@ -11,10 +11,12 @@ use super::{
     world::World,
 };
 
+mod changes;
 mod details;
 mod expected;
 mod render;
 
+pub use changes::{CellChange, CellWord};
 pub use details::{Definition, Detail, Details, Example, Word};
 pub use expected::{Printed, Table};
 

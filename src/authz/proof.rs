@@ -15,6 +15,7 @@ use super::{Finding, Kind, Rejection, Snapshot};
 mod cells;
 mod claim;
 mod dead;
+mod edit;
 mod example;
 mod question;
 mod report;
@@ -24,6 +25,7 @@ mod statements;
 
 pub use claim::{Asked, Claim, Key};
 pub use dead::{Dead, Why};
+pub use edit::{Difference, Direction, Edit, PolicyChange, PolicyText, Presence, ShapeChange};
 pub use example::{Counterexample, Model};
 pub use report::{CellResult, InvariantResult, Report, Result, Verdict};
 
@@ -63,6 +65,8 @@ pub enum Subject {
     Errors(String),
     /// The invariants of these names hold.
     Invariants(Vec<String>),
+    /// Nothing is denied that was allowed before.
+    Narrower,
     /// Nothing is allowed that was not before.
     Wider,
 }

@@ -14,7 +14,7 @@ use super::{
     index::{Index, Verdict},
     matrix::Computed,
     policies::{self, Policies, Valid},
-    query::{self, Asked},
+    query::Asked,
     schema::{self, SchemaModel},
     stored::StoredEntities,
     symbols::{Symbols, Uid},
@@ -197,32 +197,6 @@ impl Snapshot {
         world.reach(roots, [], sight).missing
     }
 
-    /// Answers a known query by Cedar's plain rule, from its own entities, numbered on top of these
-    /// symbols, or from the stored ones.
-    ///
-    /// # Errors
-    /// [`BadQuery::Request`], as a Cedar-shaped question.
-    pub(super) fn answer_canary(
-        &self,
-        raw: &CedarQuery<'_>,
-        own: Option<(&StoredEntities, &Symbols<'_>)>,
-    ) -> Result<Answer, BadQuery> {
-        let (stored, symbols) = own.unwrap_or((&self.stored, &self.symbols));
-        let mut symbols = Symbols::above(symbols);
-        // What an alias means depends on what is stored.
-        let resolve = |uid| match own {
-            Some(_) => uid,
-            None => self.resolve_alias(uid),
-        };
-        let asked = raw.asked(self, &mut symbols, resolve)?;
-        if let Some(missing) = self.missing_of(stored, &asked.roots(), &symbols) {
-            return Ok(Answer::denied(vec![query::not_stored(missing, &symbols)]));
-        }
-        let world = World::stored(&symbols, stored, self.schema());
-        let verdict = self.index.ask(&asked.scene(&world));
-        Ok(answer(verdict, OnPolicyError::Cedar, Vec::new()))
-    }
-
     pub(super) fn schema(&self) -> Option<&SchemaModel> {
         self.schema.as_ref()
     }
@@ -283,7 +257,12 @@ impl Asked {
     }
 }
 
-fn answer(verdict: Verdict<'_>, on_error: OnPolicyError, diagnostics: Vec<String>) -> Answer {
+/// What a verdict comes to.
+pub(super) fn answer(
+    verdict: Verdict<'_>,
+    on_error: OnPolicyError,
+    diagnostics: Vec<String>,
+) -> Answer {
     let reasons = verdict.reasons().iter();
     let mut policies: Vec<String> = reasons.map(|rule| policies::name(rule.id())).collect();
     policies.sort_unstable();

@@ -21,13 +21,16 @@ use super::{Exit, Failure, load, print};
 
 /// Answer one question and say why
 ///
-/// The question is a file with an AuthZEN evaluation request (`-` is standard input), or flags.
-/// Exits with 0 if it is allowed and 1 if it is denied.
+/// The question is a file with an AuthZEN evaluation request (`-` is standard input), or flags. It
+/// may also be written as Cedar's, as `prove` and `diff` show one; its `entities`, if there are any,
+/// are all data then, those included that only the store speaks for, and conditions on data are not
+/// applied. Exits with 0 if it is allowed and 1 if it is denied.
 #[derive(Args, Debug)]
 pub(super) struct Decide {
     #[command(flatten)]
     sources: SourceArgs,
-    /// An AuthZEN evaluation request: {"subject":{…},"action":{…},"resource":{…},"context":{…}}
+    /// An AuthZEN evaluation request: {"subject":{…},"action":{…},"resource":{…},"context":{…}};
+    /// or {"principal":"…","action":"…","resource":"…","context":{…},"entities":[…]}
     #[arg(value_name = "FILE", required_unless_present = "principal")]
     query: Option<PathBuf>,
     /// Who asks, like `Member::"acme/olivia"`
@@ -84,6 +87,9 @@ impl Decide {
     }
 }
 
+/// The keys of a question that is written as Cedar's.
+const WRITTEN: [&str; 5] = ["principal", "action", "resource", "context", "entities"];
+
 /// The question as it was said, with all texts it borrows from.
 struct Question {
     file: Option<Vec<u8>>,
@@ -97,6 +103,14 @@ impl Question {
     fn ask(&self, snapshot: &Snapshot, on_error: OnPolicyError) -> Result<Answer, Failure> {
         let text = self.file.as_deref();
         let file = text.map(|text| parse(text, "the question")).transpose()?;
+        if let Some(written) = file.as_ref().and_then(Json::as_object)
+            && written.get("principal").is_some()
+        {
+            only(written, &WRITTEN)?;
+            return snapshot
+                .decide_written(written, on_error)
+                .map_err(Failure::usage);
+        }
         let context = self.context.as_deref().map(str::as_bytes);
         let context = context.map(|text| parse(text, "`--context`")).transpose()?;
         let query = match (&file, &self.principal, &self.action, &self.resource) {
@@ -156,6 +170,16 @@ fn parse<'a>(text: &'a [u8], what: &str) -> Result<Json<'a>, Failure> {
 fn object<'a, 'j>(json: &'j Json<'a>, what: &str) -> Result<&'j Object<'a>, Failure> {
     json.as_object()
         .ok_or_else(|| Failure::usage(format!("{what} must be an object, not {}", json.kind())))
+}
+
+/// A key that means nothing is one that was meant to be another.
+fn only(question: &Object<'_>, known: &[&str]) -> Result<(), Failure> {
+    match question.iter().find(|(key, _)| !known.contains(key)) {
+        None => Ok(()),
+        Some((key, _)) => Err(Failure::usage(format!(
+            "the question has an unknown key `{key}`"
+        ))),
+    }
 }
 
 fn from_file<'j>(json: &'j Json<'j>) -> Result<RawQuery<'j>, Failure> {

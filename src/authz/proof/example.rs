@@ -2,21 +2,20 @@
 //! decides, made small.
 
 use cedar_policy::{Entities, Request};
+use serde_json::Value;
 
 use crate::authz::{
-    CedarQuery, Json, SourceFile,
+    CedarQuery, Json,
     index::{Index, Verdict as Decided},
-    inline::MAX_ANCESTORS,
+    known::{Known, OwnData},
     policies,
-    stored::StoredEntities,
     symbols::Symbols,
-    world::World,
 };
 
 use super::{Claim, Proofs, Verdict, claim::Test, question::Question, shrink::shrink};
 
 /// How deep what a solver finds may nest; types of a schema nest less.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// What a solver found: data, and a request about it.
 #[derive(Debug)]
@@ -111,43 +110,18 @@ impl<'p, 's> Sides<'p, 's> {
     /// Puts a question to both sides, and to the policies themselves.
     fn ask(&self, question: &Question) -> Result<Told, String> {
         let snapshot = self.proofs.snapshot;
-        let mut symbols = Symbols::above(&self.symbols);
-        let file = SourceFile {
-            name: String::new(),
-            bytes: serde_json::Value::Array(question.entities_json())
-                .to_string()
-                .into_bytes(),
-        };
-        let (files, mut findings) = ([file], Vec::new());
-        let (stored, _) = StoredEntities::parse_within(
-            MAX_ANCESTORS,
-            &files,
-            snapshot.schema(),
-            &mut symbols,
-            &mut findings,
-        );
-        if let Some(first) = findings.first() {
-            return Err(first.message.clone());
-        }
+        let entities = Value::Array(question.entities_json()).to_string();
+        let own = OwnData::parse("", entities, snapshot, &self.symbols);
+        let own = own.map_err(|found| found.message)?;
         let text = question.to_json().to_string();
         let json = Json::parse(text.as_bytes(), MAX_DEPTH).map_err(|e| e.to_string())?;
-        let object = json.as_object().ok_or("no object")?;
-        let part = |key: &str| object.get(key).ok_or("a part is missing");
-        let raw = CedarQuery {
-            principal: part("principal")?,
-            action: part("action")?,
-            resource: part("resource")?,
-            context: object.get("context"),
-        };
-        let asked = raw.asked(snapshot, &mut symbols, |uid| uid);
-        let asked = asked.map_err(|error| error.to_string())?;
-        if let Some(missing) = snapshot.missing_of(&stored, &asked.roots(), &symbols) {
-            return Err(format!("{} is not among its data", symbols.show(missing)));
+        let raw = CedarQuery::of(json.as_object().ok_or("no object")?)?;
+        let known = Known::parse(snapshot, &raw, Some(&own)).map_err(|error| error.to_string())?;
+        if let Some(why) = known.denied() {
+            return Err(why);
         }
-        let world = World::stored(&symbols, &stored, snapshot.schema());
-        let scene = asked.scene(&world);
-        let (left, right) = (self.left.ask(&scene), self.right.ask(&scene));
-        let decided = snapshot.index.ask(&scene);
+        let (left, right) = (known.ask(&self.left), known.ask(&self.right));
+        let decided = known.ask(&snapshot.index);
         Ok(Told {
             is_counterexample: match self.test {
                 // No question shows that there is none.

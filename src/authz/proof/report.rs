@@ -94,6 +94,7 @@ impl Report {
             | Subject::Column(_)
             | Subject::Errors(_)
             | Subject::Invariants(_)
+            | Subject::Narrower
             | Subject::Wider => None,
         })
     }
@@ -177,6 +178,7 @@ impl Proofs<'_> {
                     };
                     names.iter().map(sentence).collect::<Vec<_>>().join("; ")
                 }
+                Subject::Narrower => format!("no less is allowed than before: {}", result.shape),
                 Subject::Wider => format!("no more is allowed than before: {}", result.shape),
             };
             // One question for each statement is enough.

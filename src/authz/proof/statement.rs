@@ -1,12 +1,13 @@
 //! One statement: a policy without slots, under an id that no other statement has.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{
     ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint,
     RequestEnv, ResourceConstraint,
 };
 use hashbrown::HashMap;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::authz::{PolicyInfo, text};
@@ -18,7 +19,7 @@ use super::Key;
 pub(super) struct Statement {
     pub(super) id: String,
     pub(super) policy: Policy,
-    /// Of what it says, not of its id.
+    /// Of what it says: neither its id, its annotations nor its layout matter.
     pub(super) digest: Key,
     pub(super) info: PolicyInfo,
     scope: Scope,
@@ -32,6 +33,9 @@ struct Scope {
     actions: Option<HashSet<EntityUid>>,
     resource: Option<EntityTypeName>,
 }
+
+/// The two sides of a claim.
+pub(super) type Sides = (Vec<Arc<Statement>>, Vec<Arc<Statement>>);
 
 /// The groups each action is in.
 pub(super) type Groups = HashMap<EntityUid, hashbrown::HashSet<EntityUid>>;
@@ -48,16 +52,14 @@ impl Statement {
         groups: &Groups,
     ) -> Result<Self, String> {
         let id = format!("{kind}{}", info.id);
-        let (policy, said) = match policy.to_cedar() {
-            Some(text) => (policy.new_id(PolicyId::new(&id)), text),
-            None => {
-                let json = policy.to_json().map_err(|error| text::chain(&error))?;
-                (parsed(&id, &json)?, json.to_string())
-            }
+        let json = policy.to_json().map_err(|error| text::chain(&error))?;
+        let policy = match policy.template_id() {
+            None => policy.new_id(PolicyId::new(&id)),
+            Some(_) => parsed(&id, &json)?,
         };
         Ok(Self {
             id,
-            digest: Sha256::digest(said).into(),
+            digest: said(json),
             info: info.clone(),
             scope: Scope::of(&policy, groups),
             policy,
@@ -93,11 +95,64 @@ impl Statement {
         let id = format!("permit of {}", self.id);
         Ok(Self {
             policy: parsed(&id, &json)?,
-            digest: Sha256::digest(json.to_string()).into(),
+            digest: said(json.clone()),
             info: self.info.clone(),
             scope: self.scope.clone(),
             id,
         })
+    }
+
+    /// The same, where actions are in other groups.
+    pub(super) fn under(&self, groups: &Groups) -> Self {
+        Self {
+            id: self.id.clone(),
+            policy: self.policy.clone(),
+            digest: self.digest,
+            info: self.info.clone(),
+            scope: Scope::of(&self.policy, groups),
+        }
+    }
+
+    /// Two sets that say that this `forbid` does not fail where others allow; nothing if it has no
+    /// conditions. A policy fails if its scope matches, but neither itself nor its opposite does.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn fails_within(&self, others: &[Arc<Self>]) -> Result<Option<Sides>, String> {
+        let json = self.policy.to_json().map_err(|error| text::chain(&error))?;
+        let conditions = json.get("conditions").and_then(Value::as_array);
+        let both = |left: Value, right| json!({"&&": {"left": left, "right": right}});
+        let conditions = conditions.into_iter().flatten().filter_map(|it| {
+            let body = it.get("body")?.clone();
+            let holds = it.get("kind").and_then(Value::as_str) == Some("when");
+            Some(if holds {
+                body
+            } else {
+                json!({"!": {"arg": body}})
+            })
+        });
+        let Some(all) = conditions.reduce(both) else {
+            return Ok(None);
+        };
+        let with = |kind: &str, conditions: Value| {
+            let mut json = json.clone();
+            if let Some(object) = json.as_object_mut() {
+                object.insert("conditions".to_owned(), conditions);
+            }
+            let id = format!("{kind} {}", self.id);
+            Ok::<_, String>(Arc::new(Self {
+                policy: parsed(&id, &json)?,
+                digest: said(json.clone()),
+                info: self.info.clone(),
+                scope: self.scope.clone(),
+                id,
+            }))
+        };
+        let itself = with("itself", json!([{"kind": "when", "body": all}]))?;
+        let opposite = with("not", json!([{"kind": "unless", "body": all}]))?;
+        let scope = with("scope", json!([]))?;
+        let told = [others, &[itself, opposite]].concat();
+        Ok(Some((told.clone(), [told, vec![scope]].concat())))
     }
 
     pub(super) fn forbids(&self) -> bool {
@@ -150,6 +205,14 @@ fn below(listed: &[EntityUid], groups: &Groups) -> HashSet<EntityUid> {
         .collect()
 }
 
-fn parsed(id: &str, json: &serde_json::Value) -> Result<Policy, String> {
+/// A digest of what decides.
+fn said(mut json: Value) -> Key {
+    if let Some(object) = json.as_object_mut() {
+        object.remove("annotations");
+    }
+    Sha256::digest(json.to_string()).into()
+}
+
+fn parsed(id: &str, json: &Value) -> Result<Policy, String> {
     Policy::from_json(Some(PolicyId::new(id)), json.clone()).map_err(|error| text::chain(&error))
 }

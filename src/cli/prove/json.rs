@@ -54,6 +54,7 @@ fn subject(subject: &Subject) -> Value {
         Subject::Column(role) => json!({"kind": "column", "role": role}),
         Subject::Errors(id) => json!({"kind": "errors", "statement": id}),
         Subject::Invariants(names) => json!({"kind": "invariants", "names": names}),
+        Subject::Narrower => json!({"kind": "narrower"}),
         Subject::Wider => json!({"kind": "wider"}),
     }
 }
