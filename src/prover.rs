@@ -11,21 +11,35 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::authz::{Dead, Key, Obligation, ProofResult, Proofs, Report, Verdict};
 
+mod child;
+mod job;
 mod session;
 mod solver;
+mod supervised;
+mod worker;
 
+use child::{Bounds, ChildError};
+pub use job::{CellName, CellVerdict, Outcome};
 use session::Session;
+pub use supervised::{Order, Supervised};
+pub use worker::{WorkError, work};
 
 /// Claims recurse with the nesting of policies, as compiling does.
 const STACK_BYTES: usize = 256 << 20;
 
 /// The variable that names the solver; without it `cvc5` is sought on the path.
 const SOLVER: &str = "CVC5";
+
+/// How long a solver may take to say its version.
+const VERSION: Bounds = Bounds {
+    time: Duration::from_secs(10),
+    answer_bytes: 1 << 16,
+};
 
 /// What proving may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +50,8 @@ pub struct Limits {
     pub solver_bytes: u64,
     /// How many solvers work at once.
     pub solvers: usize,
+    /// When all must be over: what is not proved by then is not known.
+    pub until: Option<Instant>,
 }
 
 impl Default for Limits {
@@ -46,7 +62,18 @@ impl Default for Limits {
             claim_time: Duration::from_secs(10),
             solver_bytes: 4 << 30,
             solvers: cores.min(4),
+            until: None,
         }
+    }
+}
+
+impl Limits {
+    /// How much of a time is left.
+    fn of(self, time: Duration) -> Duration {
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(time, |left| left.min(time))
     }
 }
 
@@ -58,7 +85,7 @@ impl Default for Limits {
 )]
 pub struct NoSolver {
     program: PathBuf,
-    source: io::Error,
+    source: ChildError,
 }
 
 /// A solver, and what it may take.
@@ -88,15 +115,16 @@ impl Prover {
     pub fn find(limits: Limits) -> Result<Self, NoSolver> {
         let program = env::var_os(SOLVER).filter(|it| !it.is_empty());
         let program = PathBuf::from(program.unwrap_or_else(|| "cvc5".into()));
-        let said = Command::new(&program).arg("--version").output();
-        let version = said.and_then(|output| {
-            let text = String::from_utf8_lossy(&output.stdout);
+        let mut command = Command::new(&program);
+        let said = child::run(command.arg("--version"), b"", VERSION, &|| true);
+        let version = said.and_then(|answer| {
+            let text = String::from_utf8_lossy(&answer);
             let version = text.split_whitespace().skip_while(|it| *it != "version");
             let version = version.skip(1).map(|it| it.trim_end_matches(','));
             version
                 .map(str::to_owned)
                 .next()
-                .ok_or_else(|| io::Error::other("it does not say its version"))
+                .ok_or_else(|| io::Error::other("it does not say its version").into())
         });
         match version {
             Ok(version) => Ok(Self {
@@ -105,6 +133,15 @@ impl Prover {
                 limits,
             }),
             Err(source) => Err(NoSolver { program, source }),
+        }
+    }
+
+    /// A solver that was found before.
+    fn known(program: PathBuf, limits: Limits) -> Self {
+        Self {
+            program,
+            version: String::new(),
+            limits,
         }
     }
 
@@ -136,7 +173,8 @@ impl Prover {
         let have: HashSet<usize> = done.iter().map(|(place, _)| *place).collect();
         let missing = groups.iter().flatten();
         let missing = missing.filter(|(place, _)| !have.contains(place));
-        let missing = missing.map(|(place, it)| (*place, One::unknown(it, "the prover broke down")));
+        let missing =
+            missing.map(|(place, it)| (*place, One::unknown(it, "the prover broke down")));
         done.extend(missing.collect::<Vec<_>>());
         done.sort_by_key(|(place, _)| *place);
         let mut proved = Proved::default();
@@ -192,7 +230,10 @@ impl Prover {
             let threads: Vec<_> = (0..workers)
                 .filter_map(|_| {
                     let thread = thread::Builder::new().name("prove".to_owned());
-                    thread.stack_size(STACK_BYTES).spawn_scoped(scope, worker).ok()
+                    thread
+                        .stack_size(STACK_BYTES)
+                        .spawn_scoped(scope, worker)
+                        .ok()
                 })
                 .collect();
             for thread in threads {
@@ -241,7 +282,9 @@ fn prove(
         let apart = proofs.apart(obligation);
         if !apart.is_empty() {
             let apart = apart.iter();
-            return apart.flat_map(|it| prove(session, proofs, it, known)).collect();
+            return apart
+                .flat_map(|it| prove(session, proofs, it, known))
+                .collect();
         }
     }
     let proved = verdict == Verdict::Proved;

@@ -168,7 +168,9 @@ pub(super) fn definitions(
             break;
         }
         let mut kinds = KINDS.iter();
-        let of = kinds.by_ref().find(|(kind, _)| info.annotation(kind).is_some());
+        let of = kinds
+            .by_ref()
+            .find(|(kind, _)| info.annotation(kind).is_some());
         let another = kinds.any(|(kind, _)| info.annotation(kind).is_some());
         let message = match of {
             Some((_, effect)) if !another && *effect == info.effect => continue,

@@ -110,11 +110,7 @@ impl Exit {
     }
 }
 
-fn prove<'s>(
-    name: String,
-    snapshot: &'s Snapshot,
-    prover: &Prover,
-) -> Result<Done<'s>, Failure> {
+fn prove<'s>(name: String, snapshot: &'s Snapshot, prover: &Prover) -> Result<Done<'s>, Failure> {
     let start = Instant::now();
     let proofs = snapshot.proofs(Parts {
         cells: true,
@@ -165,7 +161,10 @@ impl Done<'_> {
         );
         for (what, counts) in [
             ("cells", of(|it| matches!(it, Subject::Cell(_)))),
-            ("what cells assume", of(|it| matches!(it, Subject::Assumption(_)))),
+            (
+                "what cells assume",
+                of(|it| matches!(it, Subject::Assumption(_))),
+            ),
             ("never fails", of(|it| matches!(it, Subject::Errors(_)))),
         ] {
             let _ = writeln!(text, "  {what:<20}{counts}");
@@ -180,7 +179,11 @@ impl Done<'_> {
                 None => "proved",
                 Some((_, verdict)) => verdict.as_str(),
             };
-            let _ = writeln!(text, "    {state:<9}{:<40}{}", invariant.name, invariant.says);
+            let _ = writeln!(
+                text,
+                "    {state:<9}{:<40}{}",
+                invariant.name, invariant.says
+            );
         }
         let _ = writeln!(text, "  policies that decide nothing");
         for dead in &self.report.dead {
@@ -216,5 +219,8 @@ fn said(dead: &Dead) -> String {
         Why::NothingToForbid => "nothing permits what it forbids".to_owned(),
     };
     let weight = if dead.guard { "guard" } else { "dead" };
-    format!("{weight}: `{}` ({}:{}): {why}", dead.policy, dead.file, dead.line)
+    format!(
+        "{weight}: `{}` ({}:{}): {why}",
+        dead.policy, dead.file, dead.line
+    )
 }

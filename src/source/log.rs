@@ -31,6 +31,7 @@ macro_rules! record {
             read_ms = ms(attempt, Phase::Read),
             compile_ms = ms(attempt, Phase::Compile),
             canary_ms = ms(attempt, Phase::Canary),
+            prove_ms = ms(attempt, Phase::Prove),
             $($more)*
         );
     }};
@@ -126,12 +127,7 @@ fn line(finding: &Finding) -> String {
     let (file, message) = match finding.kind {
         Kind::Entities if finding.file.is_empty() => ("stored entities", ELSEWHERE),
         Kind::Entities => (finding.file.as_str(), ELSEWHERE),
-        Kind::Canary
-        | Kind::Io
-        | Kind::Parse
-        | Kind::Proof
-        | Kind::Shrink
-        | Kind::Validate => {
+        Kind::Canary | Kind::Io | Kind::Parse | Kind::Proof | Kind::Shrink | Kind::Validate => {
             (finding.file.as_str(), finding.message.as_str())
         }
     };

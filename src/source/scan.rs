@@ -147,7 +147,9 @@ impl Role {
             Self::Entities => extension == "json",
             Self::Links | Self::Policies => extension == "cedar" || name.as_os_str() == LINKS,
             Self::Invariants => extension == "cedar",
-            Self::Spec => ["cedar", "csv", "json", "toml"].iter().any(|it| extension == *it),
+            Self::Spec => ["cedar", "csv", "json", "toml"]
+                .iter()
+                .any(|it| extension == *it),
             Self::Conditions | Self::Schema => false,
         }
     }

@@ -166,7 +166,11 @@ impl Suspect<'_, '_, '_, '_> {
             let mut permits = it.proofs.statements.policies(env);
             permits.retain(|statement| !statement.forbids());
             let forbids = forbids.iter().filter(|other| other.may_match(env));
-            let without = [permits, it.proofs.statements.data(env), forbids.cloned().collect()];
+            let without = [
+                permits,
+                it.proofs.statements.data(env),
+                forbids.cloned().collect(),
+            ];
             let without = without.concat();
             let with = [without.clone(), vec![Arc::clone(it.policy)]].concat();
             Ok((without, with))

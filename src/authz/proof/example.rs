@@ -13,11 +13,7 @@ use crate::authz::{
     world::World,
 };
 
-use super::{
-    Claim, Proofs, Test, Verdict,
-    question::Question,
-    shrink::shrink,
-};
+use super::{Claim, Proofs, Test, Verdict, question::Question, shrink::shrink};
 
 /// How deep what a solver finds may nest; types of a schema nest less.
 const MAX_DEPTH: usize = 128;
@@ -164,7 +160,10 @@ impl<'p, 's> Sides<'p, 's> {
     }
 
     fn deciding(&self, decided: &Decided<'_>) -> Vec<String> {
-        let erring = decided.errors.iter().map(|(rule, _)| policies::name(rule.id()));
+        let erring = decided
+            .errors
+            .iter()
+            .map(|(rule, _)| policies::name(rule.id()));
         let reasons = decided.reasons().iter();
         let mut deciding: Vec<String> = match self.test {
             Test::NeverErrors => erring.collect(),

@@ -95,7 +95,13 @@ impl Question {
 
     /// The same with another name for an entity, which two may share afterwards.
     pub(super) fn renamed(&self, from: &Name, to: &Name) -> Self {
-        let name = |name: &Name| if name == from { to.clone() } else { name.clone() };
+        let name = |name: &Name| {
+            if name == from {
+                to.clone()
+            } else {
+                name.clone()
+            }
+        };
         let record = |map: &Map<String, Value>| {
             let renamed = map.iter();
             let renamed = renamed.map(|(key, value)| (key.clone(), renamed_in(value, from, to)));

@@ -154,7 +154,10 @@ impl Proofs<'_> {
             let what = match &result.subject {
                 Subject::Assumption(name) => format!("whatever is not `{name}` is denied"),
                 Subject::Cell(cell) => {
-                    format!("{cell}: `{}` on `{}` is `{}`", cell.action, cell.resource_type, cell.scope)
+                    format!(
+                        "{cell}: `{}` on `{}` is `{}`",
+                        cell.action, cell.resource_type, cell.scope
+                    )
                 }
                 Subject::Errors(id) => format!("`{id}` never fails"),
                 Subject::Invariants(names) => {

@@ -123,7 +123,12 @@ impl Shrinking<'_> {
             } else if name == self.best.resource {
                 "resource".to_owned()
             } else {
-                let kind = name.0.rsplit("::").next().unwrap_or_default().to_lowercase();
+                let kind = name
+                    .0
+                    .rsplit("::")
+                    .next()
+                    .unwrap_or_default()
+                    .to_lowercase();
                 let number = numbers.entry(kind.clone()).or_default();
                 *number += 1;
                 format!("{kind}-{number}")

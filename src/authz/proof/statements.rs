@@ -6,10 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use cedar_policy::RequestEnv;
 
 use crate::authz::{
-    Finding, Kind, PolicyInfo, Snapshot, SourceFile, Sources, engine,
-    policies::Policies,
-    schema::SchemaModel,
-    spec,
+    Finding, Kind, PolicyInfo, Snapshot, SourceFile, Sources, engine, policies::Policies,
+    schema::SchemaModel, spec,
 };
 
 use super::statement::{Groups, Statement};
@@ -194,11 +192,7 @@ fn statements(
 }
 
 /// Parses invariants: each has a name.
-fn invariants(
-    files: &[SourceFile],
-    schema: &SchemaModel,
-    findings: &mut Vec<Finding>,
-) -> Policies {
+fn invariants(files: &[SourceFile], schema: &SchemaModel, findings: &mut Vec<Finding>) -> Policies {
     let sources = Sources {
         policies: files.to_vec(),
         ..Sources::default()
