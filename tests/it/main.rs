@@ -31,6 +31,8 @@ mod metadata;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proving;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod rollback;
