@@ -14,19 +14,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::authz::{Dead, Key, Obligation, ProofResult, Proofs, Report, Verdict};
+use crate::authz::{Dead, Key, Obligation, Proofs, Report};
 
+mod asking;
 mod child;
 mod job;
 mod session;
 mod solver;
 mod supervised;
+mod told;
 mod worker;
 
+use asking::{Asking, One, by_shape};
 use child::{Bounds, ChildError};
-pub use job::{CellName, CellVerdict, Outcome};
 use session::Session;
 pub use supervised::{Order, Supervised};
+pub use told::{CellName, CellVerdict, Outcome};
 pub use worker::{WorkError, work};
 
 /// Claims recurse with the nesting of policies, as compiling does.
@@ -52,6 +55,9 @@ pub struct Limits {
     pub solvers: usize,
     /// When all must be over: what is not proved by then is not known.
     pub until: Option<Instant>,
+    /// Whether one counterexample for each statement is enough: the other shapes of requests about
+    /// which it may be wrong are left out.
+    pub brief: bool,
 }
 
 impl Default for Limits {
@@ -63,6 +69,7 @@ impl Default for Limits {
             solver_bytes: 4 << 30,
             solvers: cores.min(4),
             until: None,
+            brief: false,
         }
     }
 }
@@ -158,12 +165,18 @@ impl Prover {
         known: &HashSet<Key>,
     ) -> Proved {
         let groups = by_shape(obligations);
+        let refuted = Mutex::default();
+        let asking = Asking {
+            proofs,
+            known,
+            refuted: self.limits.brief.then_some(&refuted),
+        };
         let done = self.share(proofs, groups.len(), |session, group| {
             let group = groups.get(group).map(Vec::as_slice).unwrap_or_default();
             group
                 .iter()
                 .flat_map(|(place, obligation)| {
-                    let proved = prove(session, proofs, obligation, known);
+                    let proved = asking.prove(session, obligation);
                     proved.into_iter().map(|it| (*place, it))
                 })
                 .collect::<Vec<_>>()
@@ -181,7 +194,7 @@ impl Prover {
         for (_, one) in done {
             proved.asked += usize::from(one.asked);
             proved.keys.extend(one.key);
-            proved.report.results.push(one.result);
+            proved.report.results.extend(one.result);
         }
         proved
     }
@@ -243,77 +256,4 @@ impl Prover {
         });
         done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One obligation, done.
-struct One {
-    result: ProofResult,
-    /// If it is proved.
-    key: Option<Key>,
-    asked: bool,
-}
-
-impl One {
-    fn unknown(obligation: &Obligation, why: &str) -> Self {
-        let verdict = Verdict::Unknown(why.to_owned());
-        let subject = obligation.subject.clone();
-        Self {
-            result: ProofResult::new(subject, obligation.claim.env(), verdict),
-            key: None,
-            asked: true,
-        }
-    }
-}
-
-/// Proves one obligation; of several invariants that do not all hold, each by itself.
-fn prove(
-    session: &mut Session<'_>,
-    proofs: &Proofs<'_>,
-    obligation: &Obligation,
-    known: &HashSet<Key>,
-) -> Vec<One> {
-    let key = proofs.key(&obligation.claim);
-    let is_known = known.contains(&key);
-    let verdict = match is_known {
-        true => Verdict::Proved,
-        false => session.prove(proofs, &obligation.claim),
-    };
-    if verdict != Verdict::Proved {
-        let apart = proofs.apart(obligation);
-        if !apart.is_empty() {
-            let apart = apart.iter();
-            return apart
-                .flat_map(|it| prove(session, proofs, it, known))
-                .collect();
-        }
-    }
-    let proved = verdict == Verdict::Proved;
-    let subject = obligation.subject.clone();
-    vec![One {
-        result: ProofResult::new(subject, obligation.claim.env(), verdict),
-        key: proved.then_some(key),
-        asked: !is_known,
-    }]
-}
-
-/// Obligations by the shape of requests, which share what is made of the schema; each with its place.
-fn by_shape(obligations: Vec<Obligation>) -> Vec<Vec<(usize, Obligation)>> {
-    let mut groups: Vec<Vec<(usize, Obligation)>> = Vec::new();
-    let mut places: Vec<(String, usize)> = Vec::new();
-    for (place, obligation) in obligations.into_iter().enumerate() {
-        let env = obligation.claim.env();
-        let shape = format!("{} {} {}", env.principal(), env.action(), env.resource());
-        let group = match places.iter().find(|(known, _)| *known == shape) {
-            Some((_, group)) => *group,
-            None => {
-                places.push((shape, groups.len()));
-                groups.push(Vec::new());
-                groups.len() - 1
-            }
-        };
-        if let Some(group) = groups.get_mut(group) {
-            group.push((place, obligation));
-        }
-    }
-    groups
 }

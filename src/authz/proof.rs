@@ -5,7 +5,11 @@
 //! are `forbid`s that leave questions out; what a scope word means are `permit`s. A claim compares two
 //! sets of such statements, so that the solver's model of Cedar is all there is to believe.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use cedar_policy::{Policy, PolicySet, RequestEnv, Schema};
 use sha2::{Digest, Sha256};
@@ -217,6 +221,25 @@ impl Proofs<'_> {
             claim,
         };
         claims.map(obligation).collect()
+    }
+
+    /// The obligation without what is known not to be so; nothing if that is all of it.
+    pub fn without(
+        &self,
+        obligation: &Obligation,
+        refuted: &BTreeSet<Subject>,
+    ) -> Option<Obligation> {
+        let Subject::Invariants(names) = &obligation.subject else {
+            return (!refuted.contains(&obligation.subject)).then(|| obligation.clone());
+        };
+        let is_open =
+            |name: &&String| !refuted.contains(&Subject::Invariants(vec![(*name).clone()]));
+        let open: Vec<String> = names.iter().filter(is_open).cloned().collect();
+        match open.len() {
+            0 => None,
+            some if some == names.len() => Some(obligation.clone()),
+            _ => Some(self.never(&obligation.claim.env, &open)),
+        }
     }
 
     /// The invariants of a claim one by one, where it is about several.

@@ -38,7 +38,7 @@ struct Running {
 /// A claim in the terms of the solver.
 enum Compiled {
     NeverErrors(Box<CompiledPolicy>),
-    Sets(Relation, Box<[CompiledPolicySet; 2]>),
+    Sets(Relation, Box<(CompiledPolicySet, CompiledPolicySet)>),
 }
 
 #[derive(Clone, Copy)]
@@ -129,7 +129,7 @@ impl<'p> Session<'p> {
         let sets = |relation, left: &PolicySet, right: &PolicySet| {
             Ok(Compiled::Sets(
                 relation,
-                Box::new([set(left)?, set(right)?]),
+                Box::new((set(left)?, set(right)?)),
             ))
         };
         match &asked {
@@ -158,8 +158,8 @@ impl Compiled {
     async fn check(&self, compiler: &mut CedarSymCompiler<Cvc5>) -> Result<Option<Env>, Error> {
         let asserts = match self {
             Self::NeverErrors(policy) => never_errors_asserts(policy),
-            Self::Sets(Relation::Equal, sets) => equivalent_asserts(&sets[0], &sets[1]),
-            Self::Sets(Relation::Implies, sets) => implies_asserts(&sets[0], &sets[1]),
+            Self::Sets(Relation::Equal, sets) => equivalent_asserts(&sets.0, &sets.1),
+            Self::Sets(Relation::Implies, sets) => implies_asserts(&sets.0, &sets.1),
         };
         compiler.check_sat(&asserts).await
     }

@@ -16,7 +16,8 @@ use crate::authz::{Key, Parts, Sources};
 use super::{
     Limits, Outcome, Prover,
     child::{self, Bounds},
-    job::{self, Job, Texts, Told},
+    job::{Job, Texts},
+    told::{Told, hex},
 };
 
 /// Our own binary, also after another one took its place on disk.
@@ -157,7 +158,7 @@ impl Known {
     fn all(&self) -> Vec<String> {
         let jobs = self.candidates.iter().chain(&self.cells);
         let keys: HashSet<&Key> = jobs.flatten().collect();
-        keys.into_iter().map(job::hex).collect()
+        keys.into_iter().map(hex).collect()
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
         }
         let mut all = known.all();
         all.sort();
-        let expected = [6, 7, 8, 9, 100, 200].map(|byte| job::hex(&[byte; 32]));
+        let expected = [6, 7, 8, 9, 100, 200].map(|byte| hex(&[byte; 32]));
         assert_eq!(all, expected);
     }
 }

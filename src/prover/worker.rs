@@ -17,7 +17,8 @@ use crate::authz::{Cell, Finding, Kind, Parts, Rejection, Report, Snapshot, Verd
 
 use super::{
     CellName, CellVerdict, Limits, Outcome, Prover, STACK_BYTES,
-    job::{Job, Texts, Told},
+    job::{Job, Texts},
+    told::Told,
 };
 
 /// Our own address space: the stacks of the threads that recurse, and the terms of claims. What
@@ -117,6 +118,8 @@ fn outcome(job: &Job, start: Instant) -> Result<Outcome, WorkError> {
             solver_bytes: job.solver_bytes,
             solvers: job.solvers,
             until: start.checked_add(job.time()),
+            // Who looks at cells wants to know of each.
+            brief: !job.cells,
         },
     );
     let outcome = Snapshot::compile(&candidate).and_then(|candidate| {

@@ -294,7 +294,7 @@ impl Reloader {
         let to_prove = proving.zip(candidate.sources().cloned());
         let canary = |look: &mut Look, verdict: &mut Verdict| match gates.canary {
             Gate::Off => Ok(candidate),
-            gate => self.timed(look, Phase::Canary, || {
+            gate @ (Gate::Enforce | Gate::Warn) => self.timed(look, Phase::Canary, || {
                 verdict.canary(gate, candidate, latest)
             }),
         };
