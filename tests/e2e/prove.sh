@@ -99,9 +99,10 @@ refused() { # what for, what some finding says
   told=$(jq -r '[.findings[].message | select(startswith("not so: "))][0]' <<<"$attempt")
   echo "-- $1: refused after $took ms: ${told:0:150}"
 }
-applied() { # what
+applied() { # what, in how many milliseconds at most
+  local most=${2:-$MOST_MS}
   jq -e '.result == "applied"' >/dev/null <<<"$attempt" || fail "$1: $attempt"
-  [ "$took" -le "$MOST_MS" ] || fail "$1: in force after $took ms, not $MOST_MS"
+  [ "$took" -le "$most" ] || fail "$1: in force after $took ms, not $most"
   echo "-- $1: in force after $took ms ($(jq -c .duration_ms <<<"$attempt"))"
 }
 
@@ -148,7 +149,8 @@ save $access
 applied "another policy"
 changed $guards guard.organization 's/resource in principal.organization/!!(resource in principal.organization)/' >"$work/new"
 save $guards
-applied "a guard of every action"
+# It is part of every claim there is about what is permitted.
+applied "a guard of every action" $((10 * MOST_MS))
 cells() { grep -o '"message":"proved [0-9]* of [0-9]* cells"' "$work/log" | tail -n 1; }
 for _ in $(seq 600); do
   [ "$(grep -c '"message":"proved ' "$work/log" || true)" -lt 2 ] || break
@@ -162,12 +164,11 @@ part="no wider"
 fresh
 serve --canary=off --prove-no-wider
 revision=$(status | jq -r .revision)
-# No invariant is about who looks at a dashboard of a project that they take part in.
 changed $access export-data.manager 's/when\n\{.*\};/when { true };/s' >"$work/new"
 save $access
 refused "Managers export everywhere" 'no more is allowed than before'
 back $access
-changed $access export-data.manager 's/;\n$/\nwhen { resource.workspace.project_count > 0 };\n/' >"$work/new"
+changed $access view-project-data.annotator.project 's/;\n$/\nwhen { principal.role == Role::"annotator" };\n/' >"$work/new"
 save $access
 applied "a narrower permit"
 drain

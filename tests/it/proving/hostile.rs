@@ -1,6 +1,8 @@
 //! Whatever a candidate or a solver does while it is proved, the service answers, says no in time,
 //! keeps its memory, leaves no process behind, and takes the next good edit.
 
+#![expect(clippy::print_stdout, reason = "`--nocapture` shows what it took")]
+
 use std::{fmt::Write, fs, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -134,6 +136,7 @@ fn hostile() -> Vec<(&'static str, String)> {
         text
     });
     let chain = joined(60, " && ", &|n| format!("resource.n * resource.n != {n}"));
+    let long = joined(900, " && ", &|n| format!("resource.n != {n}"));
     let chains = (0..50).map(|_| permit(&chain)).collect::<String>();
     let set = joined(20_000, ", ", &|n| n.to_string());
     let nested = (0..12).fold("context.a".to_owned(), |inner, n| {
@@ -144,6 +147,7 @@ fn hostile() -> Vec<(&'static str, String)> {
     let groups = joined(5_000, ", ", &|n| format!("U::\"{n}\""));
     vec![
         ("2,000 policies with literals", of(crowd)),
+        ("a chain of 900", of(permit(&long))),
         ("50 chains of 60", of(chains)),
         (
             "a set of 20,000",
