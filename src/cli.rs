@@ -22,6 +22,7 @@ mod diff;
 mod health;
 mod matrix;
 mod prove;
+mod prove_candidate;
 mod serve;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -81,6 +82,8 @@ enum Command {
     Health(health::Health),
     Matrix(matrix::Matrix),
     Prove(prove::Prove),
+    #[command(hide = true)]
+    ProveCandidate(prove_candidate::ProveCandidate),
     Serve(Box<serve::Serve>),
 }
 
@@ -115,6 +118,7 @@ fn run() -> Exit {
         Command::Health(health) => health.run(),
         Command::Matrix(matrix) => matrix.run(),
         Command::Prove(prove) => prove.run(),
+        Command::ProveCandidate(prove) => prove.run(),
         Command::Serve(serve) => serve.run(),
     };
     done.unwrap_or_else(|failure| failure.tell())

@@ -31,6 +31,13 @@ pub(crate) const ADMIN_LISTEN: &str = "127.0.0.1:9180";
 /// is nothing that anybody could mend.
 const LOG_FILTER: &str = "info,notify=error";
 
+/// How long the proofs of one candidate may take: thirty times what those that ship do on a busy
+/// machine. The next edit waits.
+const PROVE_TIME: Duration = Duration::from_secs(30);
+
+/// Less is not even enough to start a solver.
+const MIN_PROVE_TIME: Duration = Duration::from_millis(100);
+
 /// How often the sources are looked at without an event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -131,6 +138,12 @@ pub struct Reload {
     pub shrink: GateRule,
     /// What happens to policies that answer a known query otherwise than it says.
     pub canary: GateRule,
+    /// What happens to policies of which not everything is proved.
+    pub prove: GateRule,
+    /// Whether to prove also that nothing is allowed that was not before.
+    pub prove_no_wider: bool,
+    /// How long the proofs of one candidate may take.
+    pub prove_time: Duration,
     /// How many snapshots that were in force are kept to go back to; with none, nobody may.
     pub rollback: usize,
 }
@@ -308,6 +321,12 @@ impl ReloadArgs {
             watch: self.watch.or(file.watch).unwrap_or_default(),
             shrink: self.shrink.or(file.shrink).unwrap_or_default(),
             canary: self.canary.or(file.canary).unwrap_or_default(),
+            prove: self.prove.or(file.prove).unwrap_or(GateRule::Off),
+            prove_no_wider: self.prove_no_wider.or(file.prove_no_wider).unwrap_or(false),
+            prove_time: self
+                .prove_time
+                .or(file.prove_time)
+                .map_or(PROVE_TIME, |Span(span)| span),
             rollback: self.rollback.or(file.rollback).unwrap_or(0),
         }
     }
@@ -324,6 +343,9 @@ impl Serve {
                 key: "rollback",
                 most: MAX_ROLLBACK,
             });
+        }
+        if self.reload.prove_time < MIN_PROVE_TIME {
+            return too_small("prove-time", "100ms");
         }
         if self.max_body_bytes == 0 {
             return too_small("max-body", "1");

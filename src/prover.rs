@@ -11,21 +11,38 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crate::authz::{Dead, Key, Obligation, ProofResult, Proofs, Report, Verdict};
+use crate::authz::{Dead, Key, Obligation, Proofs, Report};
 
+mod asking;
+mod child;
+mod job;
 mod session;
 mod solver;
+mod supervised;
+mod told;
+mod worker;
 
+use asking::{Asking, One, by_shape};
+use child::{Bounds, ChildError};
 use session::Session;
+pub use supervised::{Order, Supervised};
+pub use told::{CellName, CellVerdict, Outcome};
+pub use worker::{WorkError, work};
 
 /// Claims recurse with the nesting of policies, as compiling does.
 const STACK_BYTES: usize = 256 << 20;
 
 /// The variable that names the solver; without it `cvc5` is sought on the path.
 const SOLVER: &str = "CVC5";
+
+/// How long a solver may take to say its version.
+const VERSION: Bounds = Bounds {
+    time: Duration::from_secs(10),
+    answer_bytes: 1 << 16,
+};
 
 /// What proving may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +53,11 @@ pub struct Limits {
     pub solver_bytes: u64,
     /// How many solvers work at once.
     pub solvers: usize,
+    /// When all must be over: what is not proved by then is not known.
+    pub until: Option<Instant>,
+    /// Whether one counterexample for each statement is enough: the other shapes of requests about
+    /// which it may be wrong are left out.
+    pub brief: bool,
 }
 
 impl Default for Limits {
@@ -46,7 +68,19 @@ impl Default for Limits {
             claim_time: Duration::from_secs(10),
             solver_bytes: 4 << 30,
             solvers: cores.min(4),
+            until: None,
+            brief: false,
         }
+    }
+}
+
+impl Limits {
+    /// How much of a time is left.
+    fn of(self, time: Duration) -> Duration {
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(time, |left| left.min(time))
     }
 }
 
@@ -58,7 +92,7 @@ impl Default for Limits {
 )]
 pub struct NoSolver {
     program: PathBuf,
-    source: io::Error,
+    source: ChildError,
 }
 
 /// A solver, and what it may take.
@@ -88,15 +122,16 @@ impl Prover {
     pub fn find(limits: Limits) -> Result<Self, NoSolver> {
         let program = env::var_os(SOLVER).filter(|it| !it.is_empty());
         let program = PathBuf::from(program.unwrap_or_else(|| "cvc5".into()));
-        let said = Command::new(&program).arg("--version").output();
-        let version = said.and_then(|output| {
-            let text = String::from_utf8_lossy(&output.stdout);
+        let mut command = Command::new(&program);
+        let said = child::run(command.arg("--version"), b"", VERSION, &|| true);
+        let version = said.and_then(|answer| {
+            let text = String::from_utf8_lossy(&answer);
             let version = text.split_whitespace().skip_while(|it| *it != "version");
             let version = version.skip(1).map(|it| it.trim_end_matches(','));
             version
                 .map(str::to_owned)
                 .next()
-                .ok_or_else(|| io::Error::other("it does not say its version"))
+                .ok_or_else(|| io::Error::other("it does not say its version").into())
         });
         match version {
             Ok(version) => Ok(Self {
@@ -105,6 +140,15 @@ impl Prover {
                 limits,
             }),
             Err(source) => Err(NoSolver { program, source }),
+        }
+    }
+
+    /// A solver that was found before.
+    fn known(program: PathBuf, limits: Limits) -> Self {
+        Self {
+            program,
+            version: String::new(),
+            limits,
         }
     }
 
@@ -121,12 +165,18 @@ impl Prover {
         known: &HashSet<Key>,
     ) -> Proved {
         let groups = by_shape(obligations);
+        let refuted = Mutex::default();
+        let asking = Asking {
+            proofs,
+            known,
+            refuted: self.limits.brief.then_some(&refuted),
+        };
         let done = self.share(proofs, groups.len(), |session, group| {
             let group = groups.get(group).map(Vec::as_slice).unwrap_or_default();
             group
                 .iter()
                 .flat_map(|(place, obligation)| {
-                    let proved = prove(session, proofs, obligation, known);
+                    let proved = asking.prove(session, obligation);
                     proved.into_iter().map(|it| (*place, it))
                 })
                 .collect::<Vec<_>>()
@@ -144,7 +194,7 @@ impl Prover {
         for (_, one) in done {
             proved.asked += usize::from(one.asked);
             proved.keys.extend(one.key);
-            proved.report.results.push(one.result);
+            proved.report.results.extend(one.result);
         }
         proved
     }
@@ -206,77 +256,4 @@ impl Prover {
         });
         done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One obligation, done.
-struct One {
-    result: ProofResult,
-    /// If it is proved.
-    key: Option<Key>,
-    asked: bool,
-}
-
-impl One {
-    fn unknown(obligation: &Obligation, why: &str) -> Self {
-        let verdict = Verdict::Unknown(why.to_owned());
-        let subject = obligation.subject.clone();
-        Self {
-            result: ProofResult::new(subject, obligation.claim.env(), verdict),
-            key: None,
-            asked: true,
-        }
-    }
-}
-
-/// Proves one obligation; of several invariants that do not all hold, each by itself.
-fn prove(
-    session: &mut Session<'_>,
-    proofs: &Proofs<'_>,
-    obligation: &Obligation,
-    known: &HashSet<Key>,
-) -> Vec<One> {
-    let key = proofs.key(&obligation.claim);
-    let is_known = known.contains(&key);
-    let verdict = match is_known {
-        true => Verdict::Proved,
-        false => session.prove(proofs, &obligation.claim),
-    };
-    if verdict != Verdict::Proved {
-        let apart = proofs.apart(obligation);
-        if !apart.is_empty() {
-            let apart = apart.iter();
-            return apart
-                .flat_map(|it| prove(session, proofs, it, known))
-                .collect();
-        }
-    }
-    let proved = verdict == Verdict::Proved;
-    let subject = obligation.subject.clone();
-    vec![One {
-        result: ProofResult::new(subject, obligation.claim.env(), verdict),
-        key: proved.then_some(key),
-        asked: !is_known,
-    }]
-}
-
-/// Obligations by the shape of requests, which share what is made of the schema; each with its place.
-fn by_shape(obligations: Vec<Obligation>) -> Vec<Vec<(usize, Obligation)>> {
-    let mut groups: Vec<Vec<(usize, Obligation)>> = Vec::new();
-    let mut places: Vec<(String, usize)> = Vec::new();
-    for (place, obligation) in obligations.into_iter().enumerate() {
-        let env = obligation.claim.env();
-        let shape = format!("{} {} {}", env.principal(), env.action(), env.resource());
-        let group = match places.iter().find(|(known, _)| *known == shape) {
-            Some((_, group)) => *group,
-            None => {
-                places.push((shape, groups.len()));
-                groups.push(Vec::new());
-                groups.len() - 1
-            }
-        };
-        if let Some(group) = groups.get_mut(group) {
-            group.push((place, obligation));
-        }
-    }
-    groups
 }

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use crate::authz::{Rejection, Snapshot, Sources};
 
 mod candidates;
+mod cells;
 mod changes;
 mod compile;
 mod editions;
 mod gates;
 mod interest;
 mod log;
+mod proving;
 mod publication;
 mod read;
 mod reload;
@@ -23,6 +25,7 @@ mod watch;
 pub use candidates::CandidateFolders;
 pub use editions::{EditionError, Selection, editions};
 pub use gates::{Gate, Gates, rehearse};
+pub use proving::Proving;
 pub use reload::{ReloadRules, Reloader, Running};
 
 /// Where everything is read from. Paths are as the operator wrote them, relative to `root`.

@@ -77,6 +77,7 @@ pub(super) fn compile(sources: &Sources, known: Option<&Valid>) -> Result<Snapsh
         canaries: sources.canaries.clone(),
         tables: sources.tables.clone(),
         matrix: OnceLock::new(),
+        sources: None,
     })
 }
 

@@ -196,6 +196,25 @@ impl Proofs<'_> {
         claims.map(obligation).collect()
     }
 
+    /// The obligation without what is known not to be so; nothing if that is all of it.
+    pub fn without(
+        &self,
+        obligation: &Obligation,
+        refuted: &BTreeSet<Subject>,
+    ) -> Option<Obligation> {
+        let Subject::Invariants(names) = &obligation.subject else {
+            return (!refuted.contains(&obligation.subject)).then(|| obligation.clone());
+        };
+        let is_open =
+            |name: &&String| !refuted.contains(&Subject::Invariants(vec![(*name).clone()]));
+        let open: Vec<String> = names.iter().filter(is_open).cloned().collect();
+        match open.len() {
+            0 => None,
+            some if some == names.len() => Some(obligation.clone()),
+            _ => Some(self.never(&obligation.claim.env, &open)),
+        }
+    }
+
     /// The invariants of a claim one by one, where it is about several.
     pub fn apart(&self, obligation: &Obligation) -> Vec<Obligation> {
         let Subject::Invariants(names) = &obligation.subject else {

@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub(super) tables: Vec<SourceFile>,
     /// How many cells they say.
     pub(super) canary_cells: usize,
+    /// What it was compiled from, if somebody keeps that.
+    pub(super) sources: Option<Arc<Sources>>,
 }
 
 impl Snapshot {
@@ -104,6 +106,18 @@ impl Snapshot {
         warnings.append(&mut self.warnings);
         self.warnings = finding::kept(warnings);
         self
+    }
+
+    /// The same snapshot with what it was compiled from, or as much of it as somebody wants later.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Arc<Sources>) -> Self {
+        self.sources = Some(sources);
+        self
+    }
+
+    /// What [`Snapshot::with_sources`] was given.
+    pub fn sources(&self) -> Option<&Arc<Sources>> {
+        self.sources.as_ref()
     }
 
     /// Compares the matrix with the table that came with the sources, and puts the known queries to

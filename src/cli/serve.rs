@@ -18,8 +18,9 @@ use crate::{
     authz::{EVALUATION_STACK_BYTES, OnPolicyError},
     config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs, WatchRule},
     pdp::Pdp,
+    prover::{self, Prover, Supervised},
     server::{Keeper, Keeping, Limits, Places, ServerError, Threads},
-    source::{CandidateFolders, Gate, Gates, ReloadRules, Reloader, Running, SourceSpec},
+    source::{CandidateFolders, Gate, Gates, Proving, ReloadRules, Reloader, Running, SourceSpec},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
 };
@@ -113,6 +114,9 @@ impl Service {
             Arc::clone(&status),
             rules(&config.reload),
         );
+        if let Some(proving) = proving(&config.reload)? {
+            reloader = reloader.proving(proving);
+        }
         reloader.first_load()?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
         let signals = Signals::new()?;
@@ -236,12 +240,41 @@ fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
     })
 }
 
-fn rules(config: &config::Reload) -> ReloadRules {
-    let gate = |rule| match rule {
+fn gate(rule: GateRule) -> Gate {
+    match rule {
         GateRule::Enforce => Gate::Enforce,
         GateRule::Off => Gate::Off,
         GateRule::Warn => Gate::Warn,
+    }
+}
+
+/// What candidates are proved by, if they are. Without a solver nobody could enforce anything.
+fn proving(config: &config::Reload) -> Result<Option<Proving>, Failure> {
+    let found = match config.prove {
+        GateRule::Off => return Ok(None),
+        GateRule::Enforce => Ok(Prover::find(prover::Limits::default())?),
+        GateRule::Warn => Prover::find(prover::Limits::default()),
     };
+    let prover = match found {
+        Ok(solver) => {
+            let version = solver.version();
+            info!(version, "proving with cvc5 {version}");
+            let supervised = Supervised::new(solver, config.prove_time);
+            Ok(supervised.map_err(Failure::runtime)?)
+        }
+        Err(error) => {
+            warn!("nothing will be proved: {error}");
+            Err(error.to_string())
+        }
+    };
+    Ok(Some(Proving {
+        gate: gate(config.prove),
+        no_wider: config.prove_no_wider,
+        prover,
+    }))
+}
+
+fn rules(config: &config::Reload) -> ReloadRules {
     ReloadRules {
         poll_interval: config.poll_interval,
         watch: config.watch == WatchRule::Auto,

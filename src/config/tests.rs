@@ -34,6 +34,9 @@ fn nothing_said_is_loopback_and_the_safe_choice() {
     assert!(!serve.decision_context);
     assert_eq!(serve.reload.shrink, GateRule::Enforce);
     assert_eq!(serve.reload.canary, GateRule::Enforce);
+    assert_eq!(serve.reload.prove, GateRule::Off);
+    assert!(!serve.reload.prove_no_wider);
+    assert_eq!(serve.reload.prove_time, Duration::from_secs(30));
     assert_eq!(serve.reload.watch, WatchRule::Auto);
     assert_eq!(serve.reload.rollback, 0);
     assert_eq!(serve.sources, SourceChoice::default());
@@ -50,6 +53,9 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         decision-context = true
         shrink = "warn"
         canary = "off"
+        prove = "enforce"
+        prove-no-wider = true
+        prove-time = "5s"
         watch = "poll"
         rollback = 3
     "#;
@@ -58,10 +64,14 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         "9",
         "--decision-context=false",
         "--canary=warn",
+        "--prove=warn",
     ];
     let serve = with_file(file, &flags).unwrap();
     assert_eq!(serve.reload.shrink, GateRule::Warn);
     assert_eq!(serve.reload.canary, GateRule::Warn);
+    assert_eq!(serve.reload.prove, GateRule::Warn);
+    assert!(serve.reload.prove_no_wider);
+    assert_eq!(serve.reload.prove_time, Duration::from_secs(5));
     assert_eq!(serve.reload.watch, WatchRule::Poll);
     assert_eq!(serve.reload.rollback, 3);
     assert_eq!(serve.max_batch, 9);

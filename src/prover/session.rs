@@ -88,13 +88,17 @@ impl<'p> Session<'p> {
     }
 
     fn ask(&mut self, claim: &Claim) -> Result<Answer, String> {
+        if self.prover.limits.of(BESIDES).is_zero() {
+            return Err("there was no time left".to_owned());
+        }
         let compiled = self.compile(claim)?;
         let mut running = match self.running.take() {
             Some(running) => running,
             None => Running::start(self.prover)
                 .map_err(|error| format!("the solver cannot be started: {error}"))?,
         };
-        let limit = self.prover.limits.claim_time + BESIDES;
+        let limits = self.prover.limits;
+        let limit = limits.of(limits.claim_time + BESIDES);
         let Running { runtime, compiler } = &mut running;
         // Made inside the runtime, whose clock it asks.
         let answered = runtime.block_on(async { timeout(limit, compiled.check(compiler)).await });

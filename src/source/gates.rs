@@ -110,6 +110,13 @@ impl Verdict {
         Ok(candidate)
     }
 
+    /// What is not proved of the candidate.
+    pub(super) fn proof(&mut self, gate: Gate, findings: Vec<Finding>) {
+        let findings = findings.into_iter();
+        self.findings
+            .extend(findings.map(|it| gate.weigh(it, "--prove")));
+    }
+
     /// The candidate with the warnings it got, or why it is refused.
     pub(super) fn pass(self, candidate: Snapshot) -> Result<Snapshot, Unfit> {
         let rejection = Rejection::of(self.findings.clone());

@@ -31,6 +31,7 @@ macro_rules! record {
             read_ms = ms(attempt, Phase::Read),
             compile_ms = ms(attempt, Phase::Compile),
             canary_ms = ms(attempt, Phase::Canary),
+            prove_ms = ms(attempt, Phase::Prove),
             $($more)*
         );
     }};

@@ -2,12 +2,12 @@
 //! and tells of it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc::SyncSender},
     time::{Duration, SystemTime},
 };
 
 use crate::{
-    authz::{Counts, Rejection, Revision, Valid},
+    authz::{Counts, Rejection, Revision, Snapshot, Sources, Valid},
     store::Publisher,
     telemetry::{Attempt, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn},
 };
@@ -28,6 +28,8 @@ pub(super) struct Publications {
     /// How many snapshots that were in force are kept.
     keep: usize,
     ledger: Mutex<Ledger>,
+    /// Woken when something else is in force.
+    wake: OnceLock<SyncSender<()>>,
 }
 
 /// How a look went up to its result.
@@ -58,7 +60,35 @@ impl Publications {
             status,
             keep,
             ledger: Mutex::new(Ledger::new(publisher)),
+            wake: OnceLock::new(),
         }
+    }
+
+    /// Whom to wake from now on when something else is in force.
+    pub(super) fn wakes(&self, wake: SyncSender<()>) {
+        // There is one, who is told once.
+        let _ = self.wake.set(wake);
+    }
+
+    /// What is in force.
+    pub(super) fn in_force(&self) -> Option<Arc<Snapshot>> {
+        let ledger = self.ledger();
+        let in_force = ledger.in_force.as_ref();
+        in_force.map(|it| Arc::clone(&it.snapshot))
+    }
+
+    /// Whether this is what is in force.
+    pub(super) fn is_in_force(&self, revision: &str) -> bool {
+        let ledger = self.ledger();
+        let in_force = ledger.in_force.as_ref();
+        in_force.is_some_and(|it| it.snapshot.revision().as_str() == revision)
+    }
+
+    /// What the files said last, if that is kept.
+    pub(super) fn latest_sources(&self) -> Option<Arc<Sources>> {
+        let ledger = self.ledger();
+        let latest = ledger.latest.as_ref();
+        latest.and_then(|it| it.snapshot.sources().cloned())
     }
 
     /// What the files said last, in numbers: candidates are compared with it.
@@ -180,6 +210,10 @@ impl Publications {
             loaded_at: SystemTime::now(),
         };
         ledger.replace(now.clone(), self.keep);
+        if let Some(wake) = self.wake.get() {
+            // Full wakes it as well.
+            let _ = wake.try_send(());
+        }
         now
     }
 

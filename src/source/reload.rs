@@ -15,15 +15,16 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    authz::{Kind, Rejection, Snapshot, Sources, Valid},
+    authz::{Finding, Kind, Rejection, Snapshot, Sources, Valid},
     store::{Override, Publisher},
     telemetry::{Metrics, Phase, Status, Trigger},
 };
 
 use super::{
-    SourceSpec,
+    SourceSpec, cells,
     compile::compile,
     gates::{Gate, Gates, Unfit, Verdict},
+    proving::{self, Proving},
     publication::{Candidate, Look, Publications, Refused},
     read,
     scan::Scan,
@@ -72,6 +73,9 @@ pub struct Reloader {
     rules: ReloadRules,
     last_scan: Option<Scan>,
     suspicious_polls: u32,
+    /// What must be proved, if anything.
+    proving: Option<Arc<Proving>>,
+    stop: Arc<AtomicBool>,
     compile: fn(Sources, Option<Arc<Valid>>) -> Result<Snapshot, Rejection>,
 }
 
@@ -81,6 +85,8 @@ pub struct Running {
     stop: Arc<AtomicBool>,
     hints: SyncSender<()>,
     ended: oneshot::Receiver<()>,
+    /// The loop that proves what is in force, if there is one.
+    cells: Option<(SyncSender<()>, oneshot::Receiver<()>)>,
 }
 
 impl Reloader {
@@ -106,8 +112,17 @@ impl Reloader {
             rules,
             last_scan: None,
             suspicious_polls: SUSPICIOUS_POLLS,
+            proving: None,
+            stop: Arc::default(),
             compile,
         }
+    }
+
+    /// Has candidates proved, and the cells of what is in force.
+    #[must_use]
+    pub fn proving(mut self, proving: Proving) -> Self {
+        self.proving = Some(Arc::new(proving));
+        self
     }
 
     /// Puts the first snapshot in force. Blocks until it is compiled.
@@ -130,12 +145,17 @@ impl Reloader {
     /// No thread can be made.
     pub fn start(self) -> io::Result<Running> {
         let (hints, heard) = mpsc::sync_channel(1);
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&self.stop);
         let (end, ended) = oneshot::channel();
+        let cells = self.proving.as_ref().map(|proving| {
+            let (publications, status) = (Arc::clone(&self.publications), Arc::clone(&self.status));
+            cells::start(Arc::clone(proving), publications, status, Arc::clone(&stop))
+        });
         let running = Running {
             stop: Arc::clone(&stop),
             hints: hints.clone(),
             ended,
+            cells: cells.transpose()?,
         };
         let thread = thread::Builder::new().name("reload".to_owned());
         thread.spawn(move || {
@@ -231,7 +251,15 @@ impl Reloader {
             .map(|file| (file.name.clone(), file.digest()))
             .collect();
         let known = self.publications.valid();
+        let kept = self
+            .proving
+            .as_ref()
+            .map(|_| Arc::new(proving::needed(&sources)));
         let compiled = self.timed(&mut look, Phase::Compile, || (self.compile)(sources, known));
+        let compiled = compiled.map(|candidate| match kept {
+            Some(sources) => candidate.with_sources(sources),
+            None => candidate,
+        });
         let judged = compiled.map_err(Unfit::from);
         match judged.and_then(|candidate| self.judge(candidate, &mut look)) {
             Ok(snapshot) => {
@@ -262,14 +290,32 @@ impl Reloader {
         let latest = self.publications.latest_counts();
         let gates = self.rules.gates;
         verdict.shrink(gates.shrink, candidate.counts(), latest);
-        let candidate = if gates.canary == Gate::Off {
-            candidate
-        } else {
-            self.timed(look, Phase::Canary, || {
-                verdict.canary(gates.canary, candidate, latest)
-            })?
+        let proving = self.proving.as_deref();
+        let to_prove = proving.zip(candidate.sources().cloned());
+        let canary = |look: &mut Look, verdict: &mut Verdict| match gates.canary {
+            Gate::Off => Ok(candidate),
+            gate @ (Gate::Enforce | Gate::Warn) => self.timed(look, Phase::Canary, || {
+                verdict.canary(gate, candidate, latest)
+            }),
         };
-        verdict.pass(candidate)
+        let Some((proving, sources)) = to_prove else {
+            let candidate = canary(look, &mut verdict)?;
+            return verdict.pass(candidate);
+        };
+        // Both are asked, whatever the other says: what an operator takes all the same has every
+        // warning that there is. The solver's work is another process's.
+        let mut beside = Look::by(look.trigger);
+        let prove = || {
+            let before = self.publications.latest_sources();
+            self.timed(&mut beside, Phase::Prove, || {
+                proving.findings(&sources, before.as_deref(), &self.stop)
+            })
+        };
+        let (findings, candidate) = proving::beside(prove, || canary(look, &mut verdict));
+        look.took.append(&mut beside.took);
+        let failed = |why| vec![Finding::error(Kind::Proof, "", why)];
+        verdict.proof(proving.gate, findings.unwrap_or_else(failed));
+        verdict.pass(candidate?)
     }
 
     fn timed<T>(&self, look: &mut Look, phase: Phase, step: impl FnOnce() -> T) -> T {
@@ -285,8 +331,16 @@ impl Reloader {
 impl Running {
     /// Waits for the loop to end, which it does only by a fault.
     pub async fn ended(&mut self) {
-        // Nothing is ever sent: the sender is dropped when the thread ends.
-        let _ = (&mut self.ended).await;
+        // Nothing is ever sent: the senders are dropped when the threads end.
+        match &mut self.cells {
+            None => {
+                let _ = (&mut self.ended).await;
+            }
+            Some((_, cells)) => tokio::select! {
+                _ = &mut self.ended => {}
+                _ = cells => {}
+            },
+        }
     }
 }
 
@@ -295,6 +349,9 @@ impl Drop for Running {
         self.stop.store(true, Ordering::Release);
         // Full wakes it as well.
         let _ = self.hints.try_send(());
+        if let Some((wake, _)) = &self.cells {
+            let _ = wake.try_send(());
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct Families {
     pub(super) body_bytes: Histogram,
     /// Attempts to bring other sources into force, and looks at the sources that found nothing new.
     pub(super) reloads: IntCounterVec,
-    /// Time to read, to compile and to try the sources.
+    /// Time to read, to compile, to try and to prove the sources.
     pub(super) reload_duration: HistogramVec,
     /// When the sources were last read.
     pub(super) last_attempt: Gauge,
@@ -176,7 +176,7 @@ impl Families {
             )?,
             reload_duration: new.histograms(
                 "palisade_reload_duration_seconds",
-                "Time to read, to compile and to try the sources.",
+                "Time to read, to compile, to try and to prove the sources.",
                 &["phase"],
                 RELOAD_SECONDS,
             )?,

@@ -18,13 +18,14 @@ use super::{Phase, ReloadResult, families::Families, series::Series};
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
 
 /// Every way a reload can end.
-const RELOADS: [ReloadResult; 9] = [
+const RELOADS: [ReloadResult; 10] = [
     ReloadResult::Applied,
     ReloadResult::Held,
     ReloadResult::Rejected(Kind::Canary),
     ReloadResult::Rejected(Kind::Entities),
     ReloadResult::Rejected(Kind::Io),
     ReloadResult::Rejected(Kind::Parse),
+    ReloadResult::Rejected(Kind::Proof),
     ReloadResult::Rejected(Kind::Shrink),
     ReloadResult::Rejected(Kind::Validate),
     ReloadResult::Unchanged,

@@ -33,6 +33,8 @@ mod page;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proving;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod rollback;

@@ -1,6 +1,6 @@
 //! Flags about what happens when files change.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 
 use super::Span;
@@ -23,6 +23,19 @@ pub struct ReloadArgs {
     /// `tests/*.csv`, otherwise than it says [default: enforce]
     #[arg(long, env = "PALISADE_CANARY", value_enum, value_name = "GATE")]
     pub canary: Option<GateRule>,
+    /// What to do with policies of which it is not proved that they hold the invariants and never fail;
+    /// needs cvc5, which `CVC5` may name [default: off]
+    #[arg(long, env = "PALISADE_PROVE", value_enum, value_name = "GATE")]
+    pub prove: Option<GateRule>,
+    /// With `--prove`, prove also that an edit allows nothing that was not allowed before it
+    #[arg(
+        long, env = "PALISADE_PROVE_NO_WIDER", value_name = "BOOL", require_equals = true,
+        num_args = 0..=1, default_missing_value = "true", value_parser = BoolishValueParser::new()
+    )]
+    pub prove_no_wider: Option<bool>,
+    /// How long the proofs of an edit may take; what is not proved by then is not known [default: 30s]
+    #[arg(long, env = "PALISADE_PROVE_TIME", value_name = "DURATION")]
+    pub prove_time: Option<Span>,
     /// Keep this many snapshots that were in force, and let callers of the admin listener pin one of them
     /// (`POST /v1/pin`, `/v1/unpin`) or take an edit that a gate refused (`POST /v1/accept`)
     /// [default: 0, which is off]

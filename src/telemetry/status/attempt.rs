@@ -62,6 +62,8 @@ pub enum Phase {
     Canary,
     /// The texts become a snapshot.
     Compile,
+    /// The candidate is proved.
+    Prove,
     /// The files are read.
     Read,
 }
@@ -130,13 +132,14 @@ impl ReloadResult {
 
 impl Phase {
     /// Every phase, in the order in which they follow each other.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Compile, Self::Canary];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Compile, Self::Canary, Self::Prove];
 
     /// The name in metrics, in the log and on the status page.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Canary => "canary",
             Self::Compile => "compile",
+            Self::Prove => "prove",
             Self::Read => "read",
         }
     }

@@ -1,0 +1,194 @@
+//! The other process: it reads a job, proves, and answers. Whatever a candidate does to it, the
+//! process that serves is another one.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    process, thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{
+    Resource, Rlimit, Signal, getpgrp, getpid, kill_current_process_group, setrlimit,
+};
+
+use crate::authz::{Cell, Finding, Kind, Parts, Rejection, Report, Snapshot, Verdict};
+
+use super::{
+    CellName, CellVerdict, Limits, Outcome, Prover, STACK_BYTES,
+    job::{Job, Texts},
+    told::Told,
+};
+
+/// Our own address space: the stacks of the threads that recurse, and the terms of claims. What
+/// ships takes a tenth of it.
+const WORKER_BYTES: u64 = 4 << 30;
+
+/// More processor time than the job has time, for each solver that works at once.
+const SPARE_SECONDS: u64 = 5;
+
+/// How many findings are told: nobody mends more at once.
+const MAX_TOLD: usize = 100;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// What was read is no job, or an answer cannot be written.
+    #[error("it is no job: {0}")]
+    Job(#[from] serde_json::Error),
+    /// Nothing can be read or written, or no limit be set.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The sources arrived otherwise than they were sent.
+    #[error("it has no sources: {0}")]
+    Sources(#[from] base64::DecodeError),
+    /// A fault of ours.
+    #[error("proving made us panic")]
+    Panic,
+}
+
+/// Reads one job, does it, and writes what came of it. Ends with whoever holds the other end of
+/// `input`, and everything that it started with it.
+///
+/// # Errors
+/// There is no answer.
+pub fn work(input: impl Read + Send + 'static, mut output: impl Write) -> Result<(), WorkError> {
+    let start = Instant::now();
+    modest()?;
+    let mut input = BufReader::new(input);
+    let mut line = Vec::new();
+    input.read_until(b'\n', &mut line)?;
+    let job: Job = serde_json::from_slice(&line)?;
+    drop(line);
+    limit(Resource::Cpu, seconds(&job))?;
+    thread::Builder::new()
+        .name("orphan".to_owned())
+        .spawn(move || end_with(&mut input))?;
+    let thread = thread::Builder::new().stack_size(STACK_BYTES);
+    let outcome = thread
+        .spawn(move || outcome(&job, start))?
+        .join()
+        .map_err(|_| WorkError::Panic)??;
+    serde_json::to_writer(&mut output, &Told::from(outcome))?;
+    Ok(output.flush()?)
+}
+
+/// Takes less than the one who serves, and goes first where memory is short.
+fn modest() -> io::Result<()> {
+    limit(Resource::Core, 0)?;
+    limit(Resource::As, WORKER_BYTES)?;
+    // Where there is no such file nobody ends processes by it.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    Ok(())
+}
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let limit = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    Ok(setrlimit(resource, limit)?)
+}
+
+fn seconds(job: &Job) -> u64 {
+    let threads = u64::try_from(job.solvers).unwrap_or(u64::MAX);
+    let of_one = job.time().as_secs().saturating_add(SPARE_SECONDS);
+    of_one.saturating_mul(threads.max(1))
+}
+
+/// Waits for the end of the process that gave us the job, and ends with it: a solver that is busy
+/// would not see that nobody reads its answers.
+fn end_with(input: &mut impl Read) {
+    while input.read(&mut [0; 1]).is_ok_and(|read| read > 0) {}
+    // A group that is not ours has others in it.
+    if getpgrp() == getpid() {
+        let _ = kill_current_process_group(Signal::KILL);
+    }
+    process::abort();
+}
+
+fn outcome(job: &Job, start: Instant) -> Result<Outcome, WorkError> {
+    let candidate = job.candidate.sources()?;
+    let before = job.before.as_ref().map(Texts::sources).transpose()?;
+    let prover = Prover::known(
+        job.solver.clone(),
+        Limits {
+            claim_time: Duration::from_millis(job.claim_time_ms),
+            solver_bytes: job.solver_bytes,
+            solvers: job.solvers,
+            until: start.checked_add(job.time()),
+            // Who looks at cells wants to know of each.
+            brief: !job.cells,
+        },
+    );
+    let outcome = Snapshot::compile(&candidate).and_then(|candidate| {
+        let before = before.map(|it| Snapshot::compile(&it)).transpose()?;
+        proved(&prover, job, &candidate, before.as_ref())
+    });
+    Ok(outcome.unwrap_or_else(|rejection| Outcome {
+        findings: rejection.findings().to_vec(),
+        ..Outcome::default()
+    }))
+}
+
+fn proved(
+    prover: &Prover,
+    job: &Job,
+    candidate: &Snapshot,
+    before: Option<&Snapshot>,
+) -> Result<Outcome, Rejection> {
+    let proofs = candidate.proofs(job.parts())?;
+    let before = before.map(|it| it.proofs(Parts::default())).transpose()?;
+    let mut obligations = proofs.obligations();
+    if let Some(before) = &before {
+        obligations.extend(proofs.no_wider(before));
+    }
+    let count = obligations.len();
+    let proved = prover.prove(&proofs, obligations, &job.known());
+    Ok(Outcome {
+        findings: told(proofs.findings(&proved.report)),
+        cells: cells(&proved.report),
+        asked: proved.asked,
+        obligations: count,
+        proved: proved.keys.into_iter().collect(),
+    })
+}
+
+/// The findings, or the first of them and how many more there are.
+fn told(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(MAX_TOLD);
+    if more > 0 {
+        findings.truncate(MAX_TOLD);
+        let message = format!("{more} more findings like these");
+        findings.push(Finding::error(Kind::Proof, "", message));
+    }
+    findings
+}
+
+/// Each cell with the worst that is known of it, in whatever shape of request.
+fn cells(report: &Report) -> BTreeMap<CellName, (CellVerdict, Option<String>)> {
+    let mut cells = BTreeMap::new();
+    for result in report.cells() {
+        let verdict = verdict(result.cell, result.verdict);
+        let worst = cells
+            .entry(CellName::from(result.cell))
+            .or_insert_with(|| verdict.clone());
+        if verdict.0 > worst.0 {
+            *worst = verdict;
+        }
+    }
+    cells
+}
+
+fn verdict(cell: &Cell, verdict: &Verdict) -> (CellVerdict, Option<String>) {
+    match verdict {
+        Verdict::Proved => (CellVerdict::Proved, None),
+        Verdict::Refuted(example) => {
+            let allowed = if example.allowed { "allowed" } else { "denied" };
+            let note = format!("not `{}`: `{}` is {allowed}", cell.scope, example.summary);
+            (CellVerdict::Refuted, Some(note))
+        }
+        Verdict::Unknown(why) => (CellVerdict::Unknown, Some(why.clone())),
+    }
+}
