@@ -1,7 +1,7 @@
 //! Proves of every mutant of the shipped policies that it is wrong somewhere, or of those that no test
 //! tells from the original that nobody could: they decide every question alike.
 //!
-//! Run by tests/e2e/prove.sh. Needs cvc5, and some minutes.
+//! Run by tests/e2e/mutants.sh. Needs cvc5, and some minutes.
 
 #![expect(
     clippy::unwrap_used,
