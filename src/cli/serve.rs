@@ -16,11 +16,10 @@ use tracing::{info, warn};
 use crate::{
     api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
     authz::{EVALUATION_STACK_BYTES, OnPolicyError},
-    config::{self, BatchDefaults, GateRule, ListenerName, PolicyErrorRule, ServeArgs, WatchRule},
+    config::{self, BatchDefaults, ListenerName, PolicyErrorRule, ServeArgs},
     pdp::Pdp,
-    prover::{self, Prover, Supervised},
     server::{Keeper, Keeping, Limits, Places, ServerError, Threads},
-    source::{CandidateFolders, Gate, Gates, Proving, ReloadRules, Reloader, Running, SourceSpec},
+    source::{CandidateFolders, Reloader, Running, SourceSpec},
     store,
     telemetry::{self, Check, LogFormat, Metrics, Status},
 };
@@ -28,8 +27,10 @@ use crate::{
 use super::{Exit, Failure, spec};
 
 mod listener;
+mod reload;
 
 use listener::Open;
+use reload::{proving, rules};
 
 /// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
 const THREADS: usize = 2;
@@ -238,52 +239,6 @@ fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
         decision_context: config.decision_context,
         public_url: public_url.transpose().map_err(Failure::usage)?,
     })
-}
-
-fn gate(rule: GateRule) -> Gate {
-    match rule {
-        GateRule::Enforce => Gate::Enforce,
-        GateRule::Off => Gate::Off,
-        GateRule::Warn => Gate::Warn,
-    }
-}
-
-/// What candidates are proved by, if they are. Without a solver nobody could enforce anything.
-fn proving(config: &config::Reload) -> Result<Option<Proving>, Failure> {
-    let found = match config.prove {
-        GateRule::Off => return Ok(None),
-        GateRule::Enforce => Ok(Prover::find(prover::Limits::default())?),
-        GateRule::Warn => Prover::find(prover::Limits::default()),
-    };
-    let prover = match found {
-        Ok(solver) => {
-            let version = solver.version();
-            info!(version, "proving with cvc5 {version}");
-            let supervised = Supervised::new(solver, config.prove_time);
-            Ok(supervised.map_err(Failure::runtime)?)
-        }
-        Err(error) => {
-            warn!("nothing will be proved: {error}");
-            Err(error.to_string())
-        }
-    };
-    Ok(Some(Proving {
-        gate: gate(config.prove),
-        no_wider: config.prove_no_wider,
-        prover,
-    }))
-}
-
-fn rules(config: &config::Reload) -> ReloadRules {
-    ReloadRules {
-        poll_interval: config.poll_interval,
-        watch: config.watch == WatchRule::Auto,
-        gates: Gates {
-            shrink: gate(config.shrink),
-            canary: gate(config.canary),
-        },
-        rollback: config.rollback,
-    }
 }
 
 type Server = JoinHandle<Result<(), ServerError>>;

@@ -1,9 +1,11 @@
 //! One obligation after the other, by the shape of requests, with what is already known of each.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
+
+use cedar_policy::RequestEnv;
 
 use crate::authz::{Key, Obligation, ProofResult, Proofs, Subject, Verdict};
 
@@ -94,18 +96,14 @@ impl Asking<'_> {
 /// Obligations by the shape of requests, which share what is made of the schema; each with its place.
 pub(super) fn by_shape(obligations: Vec<Obligation>) -> Vec<Vec<(usize, Obligation)>> {
     let mut groups: Vec<Vec<(usize, Obligation)>> = Vec::new();
-    let mut places: Vec<(String, usize)> = Vec::new();
+    let mut places: HashMap<RequestEnv, usize> = HashMap::new();
     for (place, obligation) in obligations.into_iter().enumerate() {
-        let env = obligation.claim.env();
-        let shape = format!("{} {} {}", env.principal(), env.action(), env.resource());
-        let group = match places.iter().find(|(known, _)| *known == shape) {
-            Some((_, group)) => *group,
-            None => {
-                places.push((shape, groups.len()));
-                groups.push(Vec::new());
-                groups.len() - 1
-            }
-        };
+        let group = *places
+            .entry(obligation.claim.env().clone())
+            .or_insert(groups.len());
+        if group == groups.len() {
+            groups.push(Vec::new());
+        }
         if let Some(group) = groups.get_mut(group) {
             group.push((place, obligation));
         }

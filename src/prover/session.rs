@@ -20,6 +20,9 @@ use super::{Prover, solver::Cvc5};
 /// What a claim takes beside the solver's thinking: it is written down, and a model read.
 const BESIDES: Duration = Duration::from_secs(10);
 
+/// Said of a claim that was not looked at any more.
+pub(super) const NO_TIME: &str = "there was no time left";
+
 /// A solver that is asked one claim at a time.
 pub(super) struct Session<'p> {
     prover: &'p Prover,
@@ -89,7 +92,7 @@ impl<'p> Session<'p> {
 
     fn ask(&mut self, claim: &Claim) -> Result<Answer, String> {
         if self.prover.limits.of(BESIDES).is_zero() {
-            return Err("there was no time left".to_owned());
+            return Err(NO_TIME.to_owned());
         }
         let compiled = self.compile(claim)?;
         let mut running = match self.running.take() {

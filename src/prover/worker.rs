@@ -18,6 +18,7 @@ use crate::authz::{Cell, Finding, Kind, Parts, Rejection, Report, Snapshot, Verd
 use super::{
     CellName, CellVerdict, Limits, Outcome, Prover, STACK_BYTES,
     job::{Job, Texts},
+    session::NO_TIME,
     told::Told,
 };
 
@@ -155,8 +156,18 @@ fn proved(
     })
 }
 
-/// The findings, or the first of them and how many more there are.
-fn told(mut findings: Vec<Finding>) -> Vec<Finding> {
+/// The findings, or the first of them and how many more there are. What there was no time for is one.
+fn told(findings: Vec<Finding>) -> Vec<Finding> {
+    let is_late = |it: &Finding| it.message.ends_with(NO_TIME);
+    let (late, mut findings): (Vec<_>, Vec<_>) = findings.into_iter().partition(is_late);
+    if let Some(first) = late.first() {
+        let message = match late.len() {
+            1 => first.message.clone(),
+            count => format!("{count} statements are not proved: {NO_TIME}"),
+        };
+        let finding = Finding::error(Kind::Proof, "", message);
+        findings.insert(0, finding.help("give `--prove-time` more"));
+    }
     let more = findings.len().saturating_sub(MAX_TOLD);
     if more > 0 {
         findings.truncate(MAX_TOLD);

@@ -15,7 +15,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    authz::{Finding, Kind, Rejection, Snapshot, Sources, Valid},
+    authz::{Kind, Rejection, Snapshot, Sources, Valid},
     store::{Override, Publisher},
     telemetry::{Metrics, Phase, Status, Trigger},
 };
@@ -23,13 +23,15 @@ use crate::{
 use super::{
     SourceSpec, cells,
     compile::compile,
-    gates::{Gate, Gates, Unfit, Verdict},
+    gates::{Gates, Unfit},
     proving::{self, Proving},
     publication::{Candidate, Look, Publications, Refused},
     read,
     scan::Scan,
     watch::Watcher,
 };
+
+mod judge;
 
 /// A save is often several events; this much silence ends it.
 const QUIET: Duration = Duration::from_millis(100);
@@ -282,40 +284,6 @@ impl Reloader {
                 self.publications.refuse(refused, &look);
             }
         }
-    }
-
-    /// Lets the gates look at a candidate that is valid.
-    fn judge(&self, candidate: Snapshot, look: &mut Look) -> Result<Snapshot, Unfit> {
-        let mut verdict = Verdict::default();
-        let latest = self.publications.latest_counts();
-        let gates = self.rules.gates;
-        verdict.shrink(gates.shrink, candidate.counts(), latest);
-        let proving = self.proving.as_deref();
-        let to_prove = proving.zip(candidate.sources().cloned());
-        let canary = |look: &mut Look, verdict: &mut Verdict| match gates.canary {
-            Gate::Off => Ok(candidate),
-            gate @ (Gate::Enforce | Gate::Warn) => self.timed(look, Phase::Canary, || {
-                verdict.canary(gate, candidate, latest)
-            }),
-        };
-        let Some((proving, sources)) = to_prove else {
-            let candidate = canary(look, &mut verdict)?;
-            return verdict.pass(candidate);
-        };
-        // Both are asked, whatever the other says: what an operator takes all the same has every
-        // warning that there is. The solver's work is another process's.
-        let mut beside = Look::by(look.trigger);
-        let prove = || {
-            let before = self.publications.latest_sources();
-            self.timed(&mut beside, Phase::Prove, || {
-                proving.findings(&sources, before.as_deref(), &self.stop)
-            })
-        };
-        let (findings, candidate) = proving::beside(prove, || canary(look, &mut verdict));
-        look.took.append(&mut beside.took);
-        let failed = |why| vec![Finding::error(Kind::Proof, "", why)];
-        verdict.proof(proving.gate, findings.unwrap_or_else(failed));
-        verdict.pass(candidate?)
     }
 
     fn timed<T>(&self, look: &mut Look, phase: Phase, step: impl FnOnce() -> T) -> T {

@@ -157,7 +157,16 @@ impl Proofs<'_> {
             self.statements.said_invariants().into_iter().collect();
         let mut findings = Vec::new();
         let mut told = BTreeSet::new();
-        for result in report.open() {
+        // What is said in a sentence first: one mistake can be wrong in many cells.
+        let mut open: Vec<&Result> = report.open().collect();
+        open.sort_by_key(|it| match it.subject {
+            Subject::Invariants(_) => 0,
+            Subject::Errors(_) => 1,
+            Subject::Assumption(_) | Subject::Column(_) => 2,
+            Subject::Cell(_) => 3,
+            Subject::Narrower | Subject::Wider => 4,
+        });
+        for result in open {
             let what = match &result.subject {
                 Subject::Assumption(name) => format!("whatever is not `{name}` is denied"),
                 Subject::Column(role) => {

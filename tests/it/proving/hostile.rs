@@ -136,7 +136,7 @@ fn hostile() -> Vec<(&'static str, String)> {
         text
     });
     let chain = joined(60, " && ", &|n| format!("resource.n * resource.n != {n}"));
-    let long = joined(900, " && ", &|n| format!("resource.n != {n}"));
+    let long = joined(300, " && ", &|n| format!("resource.n != {n}"));
     let chains = (0..50).map(|_| permit(&chain)).collect::<String>();
     let set = joined(20_000, ", ", &|n| n.to_string());
     let nested = (0..12).fold("context.a".to_owned(), |inner, n| {
@@ -147,7 +147,7 @@ fn hostile() -> Vec<(&'static str, String)> {
     let groups = joined(5_000, ", ", &|n| format!("U::\"{n}\""));
     vec![
         ("2,000 policies with literals", of(crowd)),
-        ("a chain of 900", of(permit(&long))),
+        ("a chain of 300", of(permit(&long))),
         ("50 chains of 60", of(chains)),
         (
             "a set of 20,000",

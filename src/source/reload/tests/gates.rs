@@ -1,6 +1,7 @@
 //! What is valid and not taken all the same, on the real loop.
 
 use super::{house::canary, *};
+use crate::source::Gate;
 
 /// A permit for each name.
 fn permits(names: &[&str]) -> String {

@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
-use crate::{authz::Severity, source::Selection};
+use crate::{
+    authz::Severity,
+    source::{Gate, Selection},
+};
 
 use super::*;
 
