@@ -201,7 +201,7 @@ impl Prover {
 
     /// The policies that decide nothing, in reading order, and why it is not known of others. Blocks.
     pub fn dead(&self, proofs: &Proofs<'_>) -> (Vec<Dead>, Vec<String>) {
-        let done = self.share(proofs, proofs.policy_count(), |session, place| {
+        let done = self.share(proofs, proofs.suspects(), |session, place| {
             proofs.dead(place, &mut |claim| session.holds(claim))
         });
         let (mut dead, mut unknown) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, fmt, slice, sync::Arc};
 
-use cedar_policy::{RequestEnv, Schema};
+use cedar_policy::{EntityUid, RequestEnv, Schema};
 use sha2::{Digest, Sha256};
 
 use super::{Finding, Kind, Rejection, Snapshot};
@@ -28,6 +28,7 @@ pub use dead::{Dead, Why};
 pub use edit::{Difference, Direction, Edit, PolicyChange, PolicyText, Presence, ShapeChange};
 pub use example::{Counterexample, Model};
 pub use report::{CellResult, InvariantResult, Report, Result, Verdict};
+pub use statements::invariant_names;
 
 use cells::Cells;
 use claim::{Test, shape};
@@ -61,6 +62,8 @@ pub enum Subject {
     Column(String),
     /// The policies decide what the table says of the cell.
     Cell(Cell),
+    /// What is assumed of data leaves data, so that nothing is proved of nothing.
+    Data,
     /// The policy never fails; so do statements of the spec and invariants.
     Errors(String),
     /// The invariants of these names hold.
@@ -172,6 +175,7 @@ impl Proofs<'_> {
         }
         if parts.invariants {
             obligations.extend(self.invariant_obligations());
+            obligations.extend(self.data_obligations());
         }
         if parts.errors {
             obligations.extend(self.error_obligations());
@@ -186,14 +190,26 @@ impl Proofs<'_> {
     /// As [`Snapshot::proofs`], of the earlier one.
     pub fn no_wider(&self, before: &Self) -> Vec<Obligation> {
         let claims = self.envs.iter().map(|env| {
-            let before = before.statements.policies(env);
-            self.claim(env, Test::Implies, self.statements.policies(env), before)
+            let policies = self.statements.policies(env);
+            if !before.envs.contains(env) {
+                return self.claim(env, Test::Implies, policies, Vec::new());
+            }
+            let test = match before.groups_of(env) == self.groups_of(env) {
+                true => Test::Implies,
+                false => Test::NotComparable,
+            };
+            self.claim(env, test, policies, before.statements.policies(env))
         });
         let obligation = |claim| Obligation {
             subject: Subject::Wider,
             claim,
         };
         claims.map(obligation).collect()
+    }
+
+    /// The groups that the action of a shape is in.
+    fn groups_of(&self, env: &RequestEnv) -> Option<&hashbrown::HashSet<EntityUid>> {
+        self.statements.groups.get(env.action())
     }
 
     /// The obligation without what is known not to be so; nothing if that is all of it.
@@ -259,6 +275,18 @@ impl Proofs<'_> {
             let left = [self.statements.everything(), presupposed].concat();
             Obligation {
                 subject: Subject::Column(role.to_owned()),
+                claim: self.claim(env, Test::AllowsSome, left, Vec::new()),
+            }
+        })
+    }
+
+    fn data_obligations(&self) -> impl Iterator<Item = Obligation> {
+        let data = self.envs.iter().map(|env| (env, self.statements.data(env)));
+        let assumed = data.filter(|(_, data)| !data.is_empty());
+        assumed.map(|(env, data)| {
+            let left = [self.statements.everything(), data].concat();
+            Obligation {
+                subject: Subject::Data,
                 claim: self.claim(env, Test::AllowsSome, left, Vec::new()),
             }
         })

@@ -291,7 +291,7 @@ pub(super) fn is_held_and_read(schema: Option<&SchemaModel>, kind: TypeId) -> bo
 }
 
 /// The label of an action: its id, or the whole uid where it is in a namespace.
-fn label(action: &EntityUid) -> String {
+pub(super) fn label(action: &EntityUid) -> String {
     match action.type_name().namespace_components().next() {
         None => action.id().unescaped().to_owned(),
         Some(_) => action.to_string(),

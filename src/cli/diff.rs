@@ -35,8 +35,8 @@ use sides::Side;
 /// revision of the git repository that the root is in. What is both is taken for the folder: `./x` is
 /// never a revision. Folders are relative to the root. Entities are not read.
 ///
-/// Needs cvc5, which `CVC5` may name, unless nothing changed. Exits with 0 if nothing changed, with 1
-/// if something did, with 2 if that is not known, with 3 if a side is refused, with 4 without a solver
+/// Needs cvc5, which `CVC5` may name, unless nothing changed. Exits with 0 if no decision changed,
+/// with 1 if one did, with 2 if that is not known, with 3 if a side is refused, with 4 without a solver
 /// or if git fails.
 #[derive(Args, Debug)]
 pub(super) struct Diff {

@@ -187,7 +187,7 @@ impl Done<'_> {
             ),
             (
                 "leaves questions",
-                of(|it| matches!(it, Subject::Column(_))),
+                of(|it| matches!(it, Subject::Column(_) | Subject::Data)),
             ),
             ("never fails", of(|it| matches!(it, Subject::Errors(_)))),
         ] {

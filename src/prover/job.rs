@@ -13,8 +13,10 @@ use super::told::key;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) candidate: Texts,
-    /// What must not be narrower than the candidate, if that is to be proved.
+    /// What was in order before.
     pub(super) before: Option<Texts>,
+    /// Whether it must not be narrower than the candidate.
+    pub(super) no_wider: bool,
     pub(super) cells: bool,
     pub(super) invariants: bool,
     pub(super) errors: bool,
@@ -81,7 +83,6 @@ impl Texts {
     pub(super) fn compared(sources: &Sources) -> Self {
         Self {
             spec: Vec::new(),
-            invariants: Vec::new(),
             tables: Vec::new(),
             ..Self::of(sources)
         }

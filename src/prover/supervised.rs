@@ -47,8 +47,10 @@ const MAX_KEYS: usize = 100_000;
 pub struct Order<'s> {
     /// The candidate.
     pub candidate: &'s Sources,
-    /// What must not be narrower, if that is to be proved.
+    /// What was in order before: its invariants are missed if they are gone.
     pub before: Option<&'s Sources>,
+    /// Whether it must not be narrower.
+    pub no_wider: bool,
     /// What else.
     pub parts: Parts,
     /// Whether nobody waits for it: one solver is enough.
@@ -120,6 +122,7 @@ impl Supervised {
         Job {
             candidate: Texts::of(order.candidate),
             before: order.before.map(Texts::compared),
+            no_wider: order.no_wider,
             cells: order.parts.cells,
             invariants: order.parts.invariants,
             errors: order.parts.errors,

@@ -19,6 +19,7 @@ pub(super) struct Told {
 #[derive(Debug, Serialize, Deserialize)]
 struct ToldFinding {
     kind: String,
+    warning: bool,
     file: String,
     place: Option<ToldPlace>,
     message: String,
@@ -150,6 +151,7 @@ impl From<Finding> for ToldFinding {
         };
         Self {
             kind: finding.kind.as_str().to_owned(),
+            warning: finding.severity == Severity::Warning,
             file: finding.file,
             place: finding.place.map(place),
             message: finding.message,
@@ -173,7 +175,10 @@ impl From<ToldFinding> for Finding {
         };
         Self {
             kind: kind.unwrap_or(Kind::Proof),
-            severity: Severity::Error,
+            severity: match told.warning {
+                true => Severity::Warning,
+                false => Severity::Error,
+            },
             file: told.file,
             place: told.place.map(place),
             message: told.message,

@@ -13,7 +13,9 @@ use rustix::process::{
     Resource, Rlimit, Signal, getpgrp, getpid, kill_current_process_group, setrlimit,
 };
 
-use crate::authz::{Cell, Finding, Kind, Parts, Rejection, Report, Snapshot, Verdict};
+use crate::authz::{
+    Cell, Finding, Kind, Parts, Rejection, Report, Snapshot, Sources, Verdict, invariant_names,
+};
 
 use super::{
     CellName, CellVerdict, Limits, Outcome, Prover, STACK_BYTES,
@@ -123,14 +125,38 @@ fn outcome(job: &Job, start: Instant) -> Result<Outcome, WorkError> {
             brief: !job.cells,
         },
     );
+    let gone = before.as_ref().and_then(|before| gone(before, &candidate));
+    let compared = before.filter(|_| job.no_wider);
     let outcome = Snapshot::compile(&candidate).and_then(|candidate| {
-        let before = before.map(|it| Snapshot::compile(&it)).transpose()?;
-        proved(&prover, job, &candidate, before.as_ref())
+        let before = compared.map(|it| Snapshot::compile(&it)).transpose()?;
+        let mut outcome = proved(&prover, job, &candidate, before.as_ref())?;
+        outcome.findings.splice(0..0, gone);
+        Ok(outcome)
     });
     Ok(outcome.unwrap_or_else(|rejection| Outcome {
         findings: rejection.findings().to_vec(),
         ..Outcome::default()
     }))
+}
+
+/// The invariants that a candidate lost. That none are left is an error, as of canaries.
+fn gone(before: &Sources, candidate: &Sources) -> Option<Finding> {
+    let [before, now] = [before, candidate].map(|it| invariant_names(&it.invariants));
+    let gone: Vec<&str> = before.difference(&now).map(String::as_str).collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{} of {} invariants would be gone: `{}`",
+        gone.len(),
+        before.len(),
+        gone.join("`, `")
+    );
+    let finding = Finding::error(Kind::Proof, "", message);
+    Some(match now.is_empty() {
+        true => finding.help("put the invariants back"),
+        false => finding.warning(),
+    })
 }
 
 fn proved(
@@ -181,7 +207,7 @@ fn told(findings: Vec<Finding>) -> Vec<Finding> {
 fn cells(report: &Report) -> BTreeMap<CellName, (CellVerdict, Option<String>)> {
     let mut cells = BTreeMap::new();
     for result in report.cells() {
-        let verdict = verdict(result.cell, result.verdict);
+        let verdict = verdict(result.cell, &result.verdict);
         let worst = cells
             .entry(CellName::from(result.cell))
             .or_insert_with(|| verdict.clone());

@@ -75,8 +75,8 @@ impl Cells {
             if let Some(snapshot) = self.publications.in_force() {
                 let revision = snapshot.revision().to_string();
                 if done.as_ref() != Some(&revision) {
-                    self.prove(&revision, snapshot);
-                    done = Some(revision);
+                    // What was stopped half way is to be proved when it is in force again.
+                    done = self.prove(&revision, snapshot).then_some(revision);
                     // What came into force meanwhile is next, and its call may have been heard before.
                     continue;
                 }
@@ -91,16 +91,18 @@ impl Cells {
         self.stop.load(Ordering::Acquire)
     }
 
-    fn prove(&self, revision: &str, snapshot: Arc<Snapshot>) {
+    /// Returns whether it came to an end.
+    fn prove(&self, revision: &str, snapshot: Arc<Snapshot>) -> bool {
         let sources = snapshot.sources().cloned();
         // Its memory is given back by the reload loop once nobody uses it.
         drop(snapshot);
         let Some(sources) = sources else {
-            return;
+            return true;
         };
         let order = Order {
             candidate: &sources,
             before: None,
+            no_wider: false,
             parts: Parts {
                 cells: true,
                 ..Parts::default()
@@ -110,7 +112,7 @@ impl Cells {
         let is_wanted = || !self.is_over() && self.publications.is_in_force(revision);
         let outcome = self.proving.prove(order, &is_wanted);
         if !is_wanted() {
-            return;
+            return false;
         }
         match outcome {
             Ok(outcome) if outcome.cells.is_empty() && !outcome.findings.is_empty() => {
@@ -132,6 +134,7 @@ impl Cells {
                 "nothing is proved of the cells of the matrix: {why}"
             ),
         }
+        true
     }
 }
 
@@ -145,6 +148,9 @@ fn tell(revision: &str, outcome: &Outcome) {
         revision,
         refuted, unknown, asked, "proved {proved} of {all} cells"
     );
+    if let (Some(first), 0) = (outcome.findings.first(), refuted) {
+        warn!(revision, "not everything is proved: {}", first.message);
+    }
     if refuted > 0 {
         let wrong = outcome.cells.iter();
         let wrong = wrong.filter(|(_, (verdict, _))| *verdict == CellVerdict::Refuted);

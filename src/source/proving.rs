@@ -33,7 +33,8 @@ impl Proving {
     ) -> Vec<Finding> {
         let order = Order {
             candidate,
-            before: before.filter(|_| self.no_wider),
+            before,
+            no_wider: self.no_wider,
             parts: Parts {
                 invariants: true,
                 errors: true,

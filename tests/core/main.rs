@@ -7,6 +7,8 @@ mod canaries;
 #[cfg(test)]
 mod cedar_questions;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod details;
 #[cfg(test)]
 mod differential;

@@ -252,7 +252,7 @@ fn a_claim_is_known_by_what_it_depends_on() {
     let about_drop = |it: &Subject| match it {
         Subject::Assumption(name) => name == "awake",
         Subject::Cell(cell) => cell.action == "drop",
-        Subject::Column(_) | Subject::Narrower | Subject::Wider => false,
+        Subject::Column(_) | Subject::Data | Subject::Narrower | Subject::Wider => false,
         Subject::Errors(id) => id == "x",
         Subject::Invariants(names) => names == &["nobody-drops"],
     };
@@ -291,7 +291,12 @@ fn links_of_templates_are_proved_as_what_they_say() {
 fn a_policy_without_which_all_is_decided_alike_is_told_with_the_reason() {
     let snapshot = compiled(&sources(POLICIES));
     let proofs = snapshot.proofs(Parts::default()).unwrap();
-    assert_eq!(proofs.policy_count(), 2);
+    assert_eq!(proofs.suspects(), 2 + 3);
+    // Whatever is asked is true: no question meets the invariant.
+    let silent = proofs.dead(2, &mut |_| Ok(true)).unwrap().unwrap();
+    let said = (silent.policy.as_str(), &silent.why);
+    assert_eq!(said, ("@invariant(\"nobody-drops\")", &Why::NeverMatches));
+    assert_eq!(proofs.dead(2, &mut |_| Ok(false)), Ok(None));
     assert_eq!(proofs.dead(0, &mut |_| Ok(false)), Ok(None));
     let unknown = Err("nobody knows".to_owned());
     assert_eq!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::RequestEnv;
 
-use crate::authz::{Finding, Kind, Snapshot, SourceFile, Table, finding};
+use crate::authz::{Finding, Kind, Snapshot, SourceFile, Table, finding, schema::label};
 
 use super::{Cell, claim::shape, statements::Statements};
 
@@ -40,7 +40,7 @@ impl Cells {
         envs.sort_by_key(shape);
         let placed = cells.into_iter().map(|cell| {
             let of_cell = |env: &&RequestEnv| {
-                env.action().id().unescaped() == cell.action
+                label(env.action()) == cell.action
                     && env.resource().to_string() == cell.resource_type
             };
             let envs: Vec<RequestEnv> = envs.iter().filter(of_cell).cloned().collect();
@@ -54,7 +54,7 @@ impl Cells {
         let cells = Self {
             cells: cells.collect(),
         };
-        cells.complete(&envs, findings);
+        cells.complete(&envs, &statements.roles(), findings);
         cells
     }
 
@@ -63,16 +63,15 @@ impl Cells {
     }
 
     /// A table that is silent about a question proves nothing of it.
-    fn complete(&self, envs: &[RequestEnv], findings: &mut Vec<Finding>) {
-        let roles: BTreeSet<&str> = self.iter().map(|(cell, _)| cell.role.as_str()).collect();
-        let mut said: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    fn complete(&self, envs: &[RequestEnv], roles: &[String], findings: &mut Vec<Finding>) {
+        let mut said: BTreeMap<&RequestEnv, BTreeSet<&str>> = BTreeMap::new();
         for (cell, env) in self.iter() {
-            said.entry(shape(env)).or_default().insert(&cell.role);
+            said.entry(env).or_default().insert(&cell.role);
         }
         let none = BTreeSet::new();
         let silent = envs.iter().flat_map(|env| {
-            let said = said.get(&shape(env)).unwrap_or(&none);
-            let silent = roles.iter().filter(|role| !said.contains(*role));
+            let said = said.get(env).unwrap_or(&none);
+            let silent = roles.iter().filter(|role| !said.contains(role.as_str()));
             silent.map(move |role| format!("no table says what {role} is to get: {}", shape(env)))
         });
         findings.extend(finding::told(silent, |message| {

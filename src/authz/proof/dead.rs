@@ -40,26 +40,26 @@ pub enum Why {
 pub(super) type Ask<'a> = dyn FnMut(&Claim) -> Result<bool, String> + 'a;
 
 impl Proofs<'_> {
-    /// How many policies there are.
-    pub fn policy_count(&self) -> usize {
-        self.statements.every_policy().len()
+    /// How many statements could decide nothing: the policies, then the invariants.
+    pub fn suspects(&self) -> usize {
+        self.statements.every_policy().len() + self.statements.every_invariant().len()
     }
 
-    /// Whether a policy, by its place in reading order, decides nothing, and why.
+    /// Whether a policy or an invariant, by its place in reading order, decides nothing, and why.
     ///
     /// # Errors
     /// What `ask` does not know.
     pub fn dead(&self, place: usize, ask: &mut Ask<'_>) -> Result<Option<Dead>, String> {
-        let Some(policy) = self.statements.every_policy().get(place) else {
-            return Ok(None);
+        let policies = self.statements.every_policy();
+        let Some(policy) = policies.get(place) else {
+            let invariants = self.statements.every_invariant();
+            let invariant = place.checked_sub(policies.len());
+            return match invariant.and_then(|place| invariants.get(place)) {
+                Some(invariant) => self.silent(invariant, ask),
+                None => Ok(None),
+            };
         };
-        let envs: Vec<&RequestEnv> = self.envs.iter().filter(|it| policy.may_match(it)).collect();
-        let mut suspect = Suspect {
-            proofs: self,
-            policy,
-            envs,
-            ask,
-        };
+        let mut suspect = Suspect::of(self, policy, ask);
         if !suspect.decides_nothing()? {
             return Ok(None);
         }
@@ -80,6 +80,22 @@ impl Proofs<'_> {
         }))
     }
 
+    /// An invariant that no question meets says nothing.
+    fn silent(
+        &self,
+        invariant: &Arc<Statement>,
+        ask: &mut Ask<'_>,
+    ) -> Result<Option<Dead>, String> {
+        let silent = Suspect::of(self, invariant, ask).is_within(&[])?;
+        Ok(silent.then(|| Dead {
+            policy: invariant.title().unwrap_or_default(),
+            file: invariant.info.file.clone(),
+            line: invariant.info.line,
+            meant: false,
+            why: Why::NeverMatches,
+        }))
+    }
+
     fn is_marked(&self, id: &str, mark: &str) -> bool {
         let mut policies = self.statements.every_policy().iter();
         let policy = policies.find(|it| it.info.id == id);
@@ -94,7 +110,17 @@ struct Suspect<'p, 's, 'a, 'f> {
     ask: &'a mut Ask<'f>,
 }
 
-impl Suspect<'_, '_, '_, '_> {
+impl<'p, 's, 'a, 'f> Suspect<'p, 's, 'a, 'f> {
+    fn of(proofs: &'p Proofs<'s>, policy: &'p Arc<Statement>, ask: &'a mut Ask<'f>) -> Self {
+        let envs = proofs.envs.iter().filter(|it| policy.may_match(it));
+        Self {
+            proofs,
+            policy,
+            envs: envs.collect(),
+            ask,
+        }
+    }
+
     fn decides_nothing(&mut self) -> Result<bool, String> {
         self.everywhere(Test::Equal, |it, env| {
             let all = it.proofs.statements.policies(env);

@@ -5,7 +5,7 @@
 //! it. So each `forbid` that only one side has is asked about by itself: whether it fails anywhere
 //! that the other side allows.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use cedar_policy::RequestEnv;
 
@@ -13,12 +13,13 @@ use crate::authz::{
     Answer, CedarQuery, Decision, Json, OnPolicyError,
     index::Index,
     known::{Known, OwnData},
+    schema::label,
     symbols::Symbols,
 };
 
 use super::{
     Claim, Counterexample, Obligation, Proofs, Result as Proved, Subject, Test, Verdict,
-    example::MAX_DEPTH, shape, statement::Statement,
+    example::MAX_DEPTH, statement::Statement,
 };
 
 mod change;
@@ -71,19 +72,14 @@ impl<'p> Edit<'p> {
             index,
             shapes: Vec::new(),
         };
-        let known: HashSet<String> = before.envs.iter().map(shape).collect();
         for env in &after.envs {
-            let planned = match known.contains(&shape(env)) {
+            let planned = match before.envs.contains(env) {
                 true => edit.both(env, &unfit)?,
                 false => edit.only(after, env, Presence::Added),
             };
             edit.shapes.push(planned);
         }
-        let known: HashSet<String> = after.envs.iter().map(shape).collect();
-        let removed = before
-            .envs
-            .iter()
-            .filter(|env| !known.contains(&shape(env)));
+        let removed = before.envs.iter().filter(|env| !after.envs.contains(env));
         for env in removed {
             let planned = edit.only(before, env, Presence::Removed);
             edit.shapes.push(planned);
@@ -227,13 +223,24 @@ impl<'p> Edit<'p> {
                 claims: Vec::new(),
             });
         }
+        if self.before.groups_of(env) != self.after.groups_of(env) {
+            let message = "with the schema the groups of the action changed";
+            change.unknown.push(message.to_owned());
+            return Ok(Planned {
+                change,
+                claims: Vec::new(),
+            });
+        }
         let matching = self.kept.iter().filter(|it| it.may_match(env));
         let old: Vec<Arc<Statement>> = matching.cloned().collect();
         let new = self.after.statements.policies(env);
         let (gone, come) = (policies::without(&old, &new), policies::without(&new, &old));
         let mut claims = Vec::new();
         if !gone.is_empty() || !come.is_empty() {
+            // What only one side assumes may be what the edit is about.
             let data = self.after.statements.data(env);
+            let known = self.before.statements.data(env);
+            let data = policies::shared(data, &known);
             let [old, new] = [old, new].map(|side| [side, data.clone()].concat());
             for (direction, one, other, only) in [
                 (Direction::Narrower, &old, &new, &come),
@@ -272,7 +279,7 @@ impl<'p> Edit<'p> {
         let matching = self.policies.iter().filter(|it| it.may_match(env));
         ShapeChange {
             principal_type: env.principal().to_string(),
-            action: env.action().id().unescaped().to_owned(),
+            action: label(env.action()),
             resource_type: env.resource().to_string(),
             presence,
             differences: Vec::new(),

@@ -125,7 +125,7 @@ impl<'p, 's> Sides<'p, 's> {
         Ok(Told {
             is_counterexample: match self.test {
                 // No question shows that there is none.
-                Test::AllowsSome => false,
+                Test::AllowsSome | Test::NotComparable => false,
                 Test::Equal => left.allows() != right.allows(),
                 Test::Implies => left.allows() && !right.allows(),
                 Test::NeverErrors => !left.errors.is_empty(),
@@ -143,7 +143,7 @@ impl<'p, 's> Sides<'p, 's> {
         let reasons = decided.reasons().iter();
         let mut deciding: Vec<String> = match self.test {
             Test::NeverErrors => erring.collect(),
-            Test::AllowsSome | Test::Equal | Test::Implies => {
+            Test::AllowsSome | Test::Equal | Test::Implies | Test::NotComparable => {
                 reasons.map(|rule| policies::name(rule.id())).collect()
             }
         };

@@ -39,12 +39,12 @@ pub struct Report {
 }
 
 /// A cell with its verdict.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CellResult<'r> {
     /// The cell.
     pub cell: &'r Cell,
-    /// The verdict.
-    pub verdict: &'r Verdict,
+    /// The verdict: not proved, if what cells assume is not proved where it is.
+    pub verdict: Verdict,
 }
 
 /// What came of an invariant, in all shapes it is about.
@@ -83,19 +83,39 @@ impl Verdict {
 }
 
 impl Report {
-    /// The cells, in the order of the table.
+    /// The cells, in the order of the table. One that is proved of nothing, or under an assumption that
+    /// leaves out what is allowed, is not proved.
     pub fn cells(&self) -> impl Iterator<Item = CellResult<'_>> {
-        self.results.iter().filter_map(|it| match &it.subject {
-            Subject::Cell(cell) => Some(CellResult {
-                cell,
-                verdict: &it.verdict,
-            }),
-            Subject::Assumption(_)
-            | Subject::Column(_)
-            | Subject::Errors(_)
-            | Subject::Invariants(_)
-            | Subject::Narrower
-            | Subject::Wider => None,
+        let doubts: BTreeSet<(&str, Option<&str>)> = self
+            .open()
+            .filter_map(|it| match &it.subject {
+                Subject::Assumption(_) => Some((it.shape.as_str(), None)),
+                Subject::Column(role) => Some((it.shape.as_str(), Some(role.as_str()))),
+                Subject::Cell(_)
+                | Subject::Data
+                | Subject::Errors(_)
+                | Subject::Invariants(_)
+                | Subject::Narrower
+                | Subject::Wider => None,
+            })
+            .collect();
+        self.results.iter().filter_map(move |it| {
+            let Subject::Cell(cell) = &it.subject else {
+                return None;
+            };
+            let shape = it.shape.as_str();
+            let empty = doubts.contains(&(shape, Some(cell.role.as_str())));
+            let assumed = doubts.contains(&(shape, None));
+            let why = match (empty, assumed) {
+                (true, _) => Some("nothing is left of the column by what is assumed"),
+                (_, true) => Some("it is not proved that what is left out by assumption is denied"),
+                (false, false) => None,
+            };
+            let verdict = match (why, &it.verdict) {
+                (Some(why), Verdict::Proved) => Verdict::Unknown(why.to_owned()),
+                (_, verdict) => verdict.clone(),
+            };
+            Some(CellResult { cell, verdict })
         })
     }
 
@@ -162,7 +182,7 @@ impl Proofs<'_> {
         open.sort_by_key(|it| match it.subject {
             Subject::Invariants(_) => 0,
             Subject::Errors(_) => 1,
-            Subject::Assumption(_) | Subject::Column(_) => 2,
+            Subject::Assumption(_) | Subject::Column(_) | Subject::Data => 2,
             Subject::Cell(_) => 3,
             Subject::Narrower | Subject::Wider => 4,
         });
@@ -179,6 +199,7 @@ impl Proofs<'_> {
                         cell.action, cell.resource_type, cell.scope
                     )
                 }
+                Subject::Data => format!("what is assumed of data leaves data: {}", result.shape),
                 Subject::Errors(id) => format!("`{id}` never fails"),
                 Subject::Invariants(names) => {
                     let sentence = |name: &String| {

@@ -49,6 +49,9 @@ impl Shrinking<'_> {
 
     fn drop_entities(&mut self) {
         for name in self.names() {
+            if self.left == 0 {
+                return;
+            }
             let mut smaller = self.best.clone();
             smaller.entities.remove(&name);
             self.attempt(smaller);
@@ -60,6 +63,9 @@ impl Shrinking<'_> {
     fn merge(&mut self) {
         for from in self.names() {
             for to in self.names() {
+                if self.left == 0 {
+                    return;
+                }
                 let keeps = [&self.best.principal, &self.best.resource];
                 if from.0 == to.0 && !keeps.contains(&&from) && to != self.best.principal {
                     self.attempt(self.best.renamed(&from, &to));
@@ -70,7 +76,8 @@ impl Shrinking<'_> {
 
     fn drop_parts(&mut self) {
         for name in self.names() {
-            let Some(entity) = self.best.entities.get(&name).cloned() else {
+            let entity = self.best.entities.get(&name).cloned();
+            let Some(entity) = entity.filter(|_| self.left > 0) else {
                 continue;
             };
             for parent in &entity.parents {

@@ -37,6 +37,9 @@ struct Scope {
 /// The two sides of a claim.
 pub(super) type Sides = (Vec<Arc<Statement>>, Vec<Arc<Statement>>);
 
+/// What statements of the spec and invariants are marked with.
+const TITLES: [&str; 6] = ["scope", "guard", "role", "assume", "data", "invariant"];
+
 /// The groups each action is in.
 pub(super) type Groups = HashMap<EntityUid, hashbrown::HashSet<EntityUid>>;
 
@@ -153,6 +156,18 @@ impl Statement {
         let scope = with("scope", json!([]))?;
         let told = [others, &[itself, opposite]].concat();
         Ok(Some((told.clone(), [told, vec![scope]].concat())))
+    }
+
+    /// What a statement of the spec or an invariant is called; nothing for a policy.
+    pub(super) fn title(&self) -> Option<String> {
+        if self.id == self.info.id {
+            return None;
+        }
+        let mut titles = TITLES.into_iter();
+        titles.find_map(|key| {
+            let value = self.info.annotation(key)?;
+            Some(format!("@{key}(\"{value}\")"))
+        })
     }
 
     pub(super) fn forbids(&self) -> bool {

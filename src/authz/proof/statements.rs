@@ -1,12 +1,15 @@
 //! The statements of a snapshot by what they are for: its policies, and what its spec and its
 //! invariants say.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use cedar_policy::RequestEnv;
+use cedar_policy::{RequestEnv, Template};
 
 use crate::authz::{
-    Finding, Kind, PolicyInfo, Snapshot, SourceFile, Sources, engine, policies::Policies,
+    Finding, Kind, PolicyInfo, Severity, Snapshot, SourceFile, Sources, engine, policies::Policies,
     schema::SchemaModel, spec,
 };
 
@@ -19,6 +22,8 @@ pub(super) struct Statements {
     spec: Vec<Arc<Statement>>,
     invariants: Vec<Arc<Statement>>,
     everything: Option<Arc<Statement>>,
+    /// The groups of each action.
+    pub(super) groups: Groups,
 }
 
 impl Statements {
@@ -29,13 +34,23 @@ impl Statements {
         findings: &mut Vec<Finding>,
     ) -> Self {
         let groups = engine::action_groups(&schema.cedar);
-        let spec = spec::definitions(&snapshot.spec, schema, findings);
-        let invariants = invariants(&snapshot.invariants, schema, findings);
+        let mut found = Vec::new();
+        let spec = spec::definitions(&snapshot.spec, schema, &mut found);
+        let invariants = invariants(&snapshot.invariants, schema, &mut found);
+        for policies in [&spec, &invariants] {
+            found.extend(policies.set.templates().map(slots));
+        }
+        // What is only odd in a policy says nothing here.
+        for finding in &mut found {
+            finding.severity = Severity::Error;
+        }
+        findings.append(&mut found);
         Self {
             policies: statements("", &snapshot.policies, &groups, findings),
             spec: statements("spec ", &spec, &groups, findings),
             invariants: statements("invariant ", &invariants, &groups, findings),
             everything: Statement::everything().ok().map(Arc::new),
+            groups,
         }
     }
 
@@ -49,9 +64,20 @@ impl Statements {
         self.everything.iter().cloned().collect()
     }
 
+    /// Every policy, then what the spec and the invariants say.
+    pub(super) fn everything_written(&self) -> Vec<Arc<Statement>> {
+        let all = self.policies.iter().chain(&self.spec);
+        all.chain(&self.invariants).cloned().collect()
+    }
+
     /// Every policy.
     pub(super) fn every_policy(&self) -> &[Arc<Statement>] {
         &self.policies
+    }
+
+    /// Every statement of an invariant.
+    pub(super) fn every_invariant(&self) -> &[Arc<Statement>] {
+        &self.invariants
     }
 
     /// Everything that is evaluated, or believed not to fail.
@@ -92,6 +118,11 @@ impl Statements {
     /// What data meet.
     pub(super) fn data(&self, env: &RequestEnv) -> Vec<Arc<Statement>> {
         chosen(&self.spec, env, |info| info.annotation("data").is_some())
+    }
+
+    /// The columns that the spec knows.
+    pub(super) fn roles(&self) -> Vec<String> {
+        names(&self.spec, "role")
     }
 
     /// The names of what cells assume, in reading order.
@@ -213,7 +244,38 @@ fn invariants(files: &[SourceFile], schema: &SchemaModel, findings: &mut Vec<Fin
             findings.push(finding.help(INVARIANT_HELP));
         }
     }
+    let mut effects: BTreeMap<&str, &str> = BTreeMap::new();
+    for info in &policies.infos {
+        let name = info.annotation("invariant").unwrap_or_default();
+        if *effects.entry(name).or_insert(info.effect) != info.effect {
+            let message = format!("the invariant `{name}` is both a `permit` and a `forbid`");
+            let finding = Finding::error(Kind::Validate, &info.file, message);
+            findings.push(finding.help("give one of them another name"));
+        }
+    }
     policies
+}
+
+/// A statement with slots says nothing of anybody.
+fn slots(template: &Template) -> Finding {
+    let id = template
+        .annotation("invariant")
+        .or(template.annotation("id"));
+    let id = id.unwrap_or_else(|| template.id().as_ref());
+    let message = format!("`{id}` has slots: statements of a spec and invariants have none");
+    Finding::error(Kind::Validate, "", message)
+}
+
+/// The names of invariants, as their texts have them; none of what cannot be parsed.
+pub fn invariant_names(files: &[SourceFile]) -> BTreeSet<String> {
+    let sources = Sources {
+        policies: files.to_vec(),
+        ..Sources::default()
+    };
+    let policies = Policies::parse(&sources, &mut Vec::new());
+    let infos = policies.infos.iter();
+    let names = infos.filter_map(|info| info.annotation("invariant"));
+    names.map(str::to_owned).collect()
 }
 
 const INVARIANT_HELP: &str = "an invariant is a policy with a name, as `@invariant(\"name\")`, and a \

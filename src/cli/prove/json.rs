@@ -52,6 +52,7 @@ fn subject(subject: &Subject) -> Value {
             "action": cell.action, "resource_type": cell.resource_type, "scope": cell.scope,
         }),
         Subject::Column(role) => json!({"kind": "column", "role": role}),
+        Subject::Data => json!({"kind": "data"}),
         Subject::Errors(id) => json!({"kind": "errors", "statement": id}),
         Subject::Invariants(names) => json!({"kind": "invariants", "names": names}),
         Subject::Narrower => json!({"kind": "narrower"}),

@@ -80,6 +80,10 @@ impl Reading {
         key: &CellKey,
         as_printed: Option<bool>,
     ) -> (Standing, Option<&str>) {
+        // Proofs are about what the table says, and the cell shows what the policies say.
+        if as_printed == Some(false) {
+            return (Standing::Refuted, Some("the table says something else"));
+        }
         let proofs = self.proofs.as_ref();
         let proofs = proofs.filter(|proofs| proofs.revision == revision);
         if let Some(proof) = proofs.and_then(|proofs| proofs.cells.get(key)) {
@@ -91,8 +95,7 @@ impl Reading {
             return (standing, proof.note.as_deref());
         }
         match as_printed {
-            Some(true) => (Standing::Tested, None),
-            Some(false) => (Standing::Refuted, Some("the table says something else")),
+            Some(_) => (Standing::Tested, None),
             None => (Standing::Unknown, Some("no table says what it must be")),
         }
     }
@@ -143,12 +146,17 @@ mod tests {
     #[test]
     fn a_proof_of_the_revision_counts_before_the_table() {
         check("abc", "Owner", None, Standing::Proved);
-        check("abc", "Owner", Some(false), Standing::Proved);
+        check("abc", "Owner", Some(true), Standing::Proved);
         check("abc", "Manager", Some(true), Standing::Refuted);
         check("abc", "Reviewer", Some(true), Standing::Unknown);
         let reading = reading("abc");
         let (_, note) = reading.standing("abc", &key("Manager"), None);
         assert_eq!(note, Some("because"));
+    }
+
+    #[test]
+    fn what_the_table_says_otherwise_is_never_called_proved() {
+        check("abc", "Owner", Some(false), Standing::Refuted);
     }
 
     #[test]

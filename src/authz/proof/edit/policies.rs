@@ -45,8 +45,13 @@ impl PolicyChange {
 
 impl PolicyText {
     fn of(statement: &Statement) -> Self {
+        let mut info = statement.info.clone();
+        // Statements of the spec and invariants are called by what they are.
+        if let Some(title) = statement.title() {
+            info.id = title;
+        }
         Self {
-            info: statement.info.clone(),
+            info,
             text: statement.policy.to_string(),
         }
     }
@@ -80,16 +85,26 @@ impl Changed {
 /// What differs, annotations included, in the order of the side after, then what is gone. What only
 /// moved, or only has another number for want of an id, is the same.
 pub(super) fn changes(before: &Proofs<'_>, after: &Proofs<'_>) -> Vec<Changed> {
-    let [old, new] = [before, after].map(|side| side.statements.every_policy());
+    let [old, new] = [before, after].map(|side| side.statements.everything_written());
+    let (old, new) = (&old, &new);
     let all = |it: &Arc<Statement>| (it.digest, it.info.annotations.clone());
     let mut gone = others(old, new, all);
     let come = others(new, old, all).into_iter().map(|it| {
-        let same = gone.iter().position(|old| old.info.id == it.info.id);
+        let same = gone.iter().position(|old| old.id == it.id);
         Changed::of(same.map(|place| gone.remove(place)), Some(it))
     });
     let mut changes: Vec<Changed> = come.collect();
     changes.extend(gone.into_iter().map(|it| Changed::of(Some(it), None)));
     changes
+}
+
+/// Those that the others have, too.
+pub(super) fn shared(
+    mut these: Vec<Arc<Statement>>,
+    others: &[Arc<Statement>],
+) -> Vec<Arc<Statement>> {
+    these.retain(|it| others.iter().any(|other| other.digest == it.digest));
+    these
 }
 
 /// Those that decide as none of the others does.
