@@ -196,6 +196,7 @@ impl Prover {
             proved.keys.extend(one.key);
             proved.report.results.extend(one.result);
         }
+        proved.report.settle();
         proved
     }
 

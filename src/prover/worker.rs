@@ -207,7 +207,7 @@ fn told(findings: Vec<Finding>) -> Vec<Finding> {
 fn cells(report: &Report) -> BTreeMap<CellName, (CellVerdict, Option<String>)> {
     let mut cells = BTreeMap::new();
     for result in report.cells() {
-        let verdict = verdict(result.cell, &result.verdict);
+        let verdict = verdict(result.cell, result.verdict);
         let worst = cells
             .entry(CellName::from(result.cell))
             .or_insert_with(|| verdict.clone());

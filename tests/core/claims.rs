@@ -139,11 +139,12 @@ fn a_cell_is_not_proved_where_its_column_is_empty_or_its_assumption_is_not() {
     let check = |more: Vec<palisade::authz::ProofResult>, proved: bool| {
         let mut results = vec![shape(Verdict::Proved, Subject::Cell(cell.clone()))];
         results.extend(more);
-        let report = palisade::authz::Report {
+        let mut report = palisade::authz::Report {
             results,
             dead: Vec::new(),
         };
-        let verdicts: Vec<_> = report.cells().map(|it| it.verdict).collect();
+        report.settle();
+        let verdicts: Vec<_> = report.cells().map(|it| it.verdict.clone()).collect();
         assert_eq!(verdicts == [Verdict::Proved], proved, "{verdicts:?}");
     };
     let column = |role: &str| Subject::Column(role.to_owned());

@@ -39,12 +39,12 @@ pub struct Report {
 }
 
 /// A cell with its verdict.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct CellResult<'r> {
     /// The cell.
     pub cell: &'r Cell,
-    /// The verdict: not proved, if what cells assume is not proved where it is.
-    pub verdict: Verdict,
+    /// The verdict.
+    pub verdict: &'r Verdict,
 }
 
 /// What came of an invariant, in all shapes it is about.
@@ -83,39 +83,53 @@ impl Verdict {
 }
 
 impl Report {
-    /// The cells, in the order of the table. One that is proved of nothing, or under an assumption that
-    /// leaves out what is allowed, is not proved.
-    pub fn cells(&self) -> impl Iterator<Item = CellResult<'_>> {
-        let doubts: BTreeSet<(&str, Option<&str>)> = self
-            .open()
-            .filter_map(|it| match &it.subject {
-                Subject::Assumption(_) => Some((it.shape.as_str(), None)),
-                Subject::Column(role) => Some((it.shape.as_str(), Some(role.as_str()))),
+    /// Takes back what is proved of nothing: a cell in whose column nothing is left, or of whose
+    /// assumptions it is not proved that whatever they leave out is denied.
+    pub fn settle(&mut self) {
+        let (mut empty, mut assumed) = (BTreeSet::new(), BTreeSet::new());
+        for result in self.open() {
+            match &result.subject {
+                Subject::Assumption(_) => {
+                    assumed.insert(result.shape.clone());
+                }
+                Subject::Column(role) => {
+                    empty.insert((result.shape.clone(), role.clone()));
+                }
                 Subject::Cell(_)
                 | Subject::Data
                 | Subject::Errors(_)
                 | Subject::Invariants(_)
                 | Subject::Narrower
-                | Subject::Wider => None,
-            })
-            .collect();
-        self.results.iter().filter_map(move |it| {
+                | Subject::Wider => {}
+            }
+        }
+        for result in &mut self.results {
+            let Subject::Cell(cell) = &result.subject else {
+                continue;
+            };
+            let why = if empty.contains(&(result.shape.clone(), cell.role.clone())) {
+                "nothing is left of the column by what is assumed"
+            } else if assumed.contains(&result.shape) {
+                "it is not proved that what is left out by assumption is denied"
+            } else {
+                continue;
+            };
+            if result.verdict == Verdict::Proved {
+                result.verdict = Verdict::Unknown(why.to_owned());
+            }
+        }
+    }
+
+    /// The cells, in the order of the table.
+    pub fn cells(&self) -> impl Iterator<Item = CellResult<'_>> {
+        self.results.iter().filter_map(|it| {
             let Subject::Cell(cell) = &it.subject else {
                 return None;
             };
-            let shape = it.shape.as_str();
-            let empty = doubts.contains(&(shape, Some(cell.role.as_str())));
-            let assumed = doubts.contains(&(shape, None));
-            let why = match (empty, assumed) {
-                (true, _) => Some("nothing is left of the column by what is assumed"),
-                (_, true) => Some("it is not proved that what is left out by assumption is denied"),
-                (false, false) => None,
-            };
-            let verdict = match (why, &it.verdict) {
-                (Some(why), Verdict::Proved) => Verdict::Unknown(why.to_owned()),
-                (_, verdict) => verdict.clone(),
-            };
-            Some(CellResult { cell, verdict })
+            Some(CellResult {
+                cell,
+                verdict: &it.verdict,
+            })
         })
     }
 
