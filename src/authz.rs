@@ -52,7 +52,8 @@ pub use policies::Valid;
 pub use proof::{
     Asked, Cell, CellResult, Claim, Counterexample, Dead, Difference, Direction, Edit,
     InvariantResult, Key, Model, Obligation, Parts, PolicyChange, PolicyText, Presence, Proofs,
-    Report, Result as ProofResult, ShapeChange, Subject, Verdict, Why, invariant_names,
+    Report, Result as ProofResult, ShapeChange, Subject, Verdict, Why, assumptions,
+    invariant_names,
 };
 pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};

@@ -126,7 +126,8 @@ impl Prover {
         let said = child::run(command.arg("--version"), b"", VERSION, &|| true);
         let version = said.and_then(|answer| {
             let text = String::from_utf8_lossy(&answer);
-            let version = text.split_whitespace().skip_while(|it| *it != "version");
+            let first = text.lines().next().unwrap_or_default();
+            let version = first.split_whitespace().skip_while(|it| *it != "version");
             let version = version.skip(1).map(|it| it.trim_end_matches(','));
             version
                 .map(str::to_owned)
@@ -200,9 +201,17 @@ impl Prover {
         proved
     }
 
-    /// The policies that decide nothing, in reading order, and why it is not known of others. Blocks.
+    /// The policies and invariants that decide nothing, in reading order, and why it is not known of
+    /// others. Blocks.
     pub fn dead(&self, proofs: &Proofs<'_>) -> (Vec<Dead>, Vec<String>) {
-        let done = self.share(proofs, proofs.suspects(), |session, place| {
+        let all: Vec<usize> = (0..proofs.suspects()).collect();
+        self.dead_among(proofs, &all)
+    }
+
+    /// [`Self::dead`], of those at these places.
+    pub fn dead_among(&self, proofs: &Proofs<'_>, places: &[usize]) -> (Vec<Dead>, Vec<String>) {
+        let done = self.share(proofs, places.len(), |session, piece| {
+            let place = places.get(piece).copied().unwrap_or(usize::MAX);
             proofs.dead(place, &mut |claim| session.holds(claim))
         });
         let (mut dead, mut unknown) = (Vec::new(), Vec::new());

@@ -28,7 +28,7 @@ pub use dead::{Dead, Why};
 pub use edit::{Difference, Direction, Edit, PolicyChange, PolicyText, Presence, ShapeChange};
 pub use example::{Counterexample, Model};
 pub use report::{CellResult, InvariantResult, Report, Result, Verdict};
-pub use statements::invariant_names;
+pub use statements::{assumptions, invariant_names};
 
 use cells::Cells;
 use claim::{Test, shape};
@@ -190,7 +190,10 @@ impl Proofs<'_> {
     /// As [`Snapshot::proofs`], of the earlier one.
     pub fn no_wider(&self, before: &Self) -> Vec<Obligation> {
         let claims = self.envs.iter().map(|env| {
-            let policies = self.statements.policies(env);
+            // What only the candidate assumes of data may be what hides that it is wider.
+            let data = self.statements.data(env);
+            let data = edit::shared(data, &before.statements.data(env));
+            let policies = [self.statements.policies(env), data.clone()].concat();
             if !before.envs.contains(env) {
                 return self.claim(env, Test::Implies, policies, Vec::new());
             }
@@ -198,7 +201,8 @@ impl Proofs<'_> {
                 true => Test::Implies,
                 false => Test::NotComparable,
             };
-            self.claim(env, test, policies, before.statements.policies(env))
+            let before = [before.statements.policies(env), data].concat();
+            self.claim(env, test, policies, before)
         });
         let obligation = |claim| Obligation {
             subject: Subject::Wider,
@@ -331,7 +335,7 @@ impl Proofs<'_> {
         self.envs.iter().flat_map(|env| {
             let all = self.statements.all(env).into_iter();
             all.map(|statement| Obligation {
-                subject: Subject::Errors(statement.id.clone()),
+                subject: Subject::Errors(statement.title().unwrap_or_else(|| statement.id.clone())),
                 claim: self.claim(env, Test::NeverErrors, vec![statement], Vec::new()),
             })
         })

@@ -84,6 +84,8 @@ struct Told {
     shapes: Vec<ShapeChange>,
     cells: Vec<CellChange>,
     policies: Vec<PolicyChange>,
+    /// Those that decide nothing, by id, and why.
+    dead: BTreeMap<String, String>,
     /// Where policies stand, by id: before and after.
     places: [Places; 2],
     claims: usize,
@@ -149,6 +151,12 @@ fn compare(sides: [&Snapshot; 2], limits: Limits) -> Result<Told, Failure> {
     let edit = Edit::new(&old, &new).map_err(Failure::Runtime)?;
     let (proved, asked) = prove(&new, edit.obligations(), limits)?;
     let (removed, more) = prove(&old, edit.removed_obligations(), limits)?;
+    let policies = edit.policies();
+    // Where no solver was wanted, nothing that decides was edited.
+    let dead = match proved.is_empty() {
+        true => BTreeMap::new(),
+        false => dead(&new, &policies, limits)?,
+    };
     let cells = match (before.matrix(), after.matrix()) {
         (Ok(Some(before)), Ok(Some(after))) => after.cell_changes(before),
         _ => Vec::new(),
@@ -160,7 +168,8 @@ fn compare(sides: [&Snapshot; 2], limits: Limits) -> Result<Told, Failure> {
         one_schema: edit.has_one_schema(),
         shapes: edit.told(&proved, &removed),
         cells,
-        policies: edit.policies(),
+        policies,
+        dead,
         places: sides.map(places),
         claims: asked + more,
         took: Duration::ZERO,
@@ -178,6 +187,19 @@ fn prove(
     }
     let proved = Prover::find(limits)?.prove(proofs, obligations, &HashSet::new());
     Ok((proved.report.results, proved.asked))
+}
+
+/// The edited policies that decide nothing, and why; but for those that are meant to.
+fn dead(
+    proofs: &Proofs<'_>,
+    policies: &[PolicyChange],
+    limits: Limits,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let edited = policies.iter().filter(|it| it.after.is_some());
+    let places = proofs.places(&edited.map(PolicyChange::id).collect());
+    let (dead, _) = Prover::find(limits)?.dead_among(proofs, &places);
+    let dead = dead.into_iter().filter(|it| !it.meant);
+    Ok(dead.map(|it| (it.policy, it.why.to_string())).collect())
 }
 
 fn places(snapshot: &Snapshot) -> Places {

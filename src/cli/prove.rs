@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use crate::{
-    authz::{Dead, Parts, ProofResult, Proofs, Report, Snapshot, Subject, Verdict, Why},
+    authz::{Dead, Parts, ProofResult, Proofs, Report, Snapshot, Subject, Verdict},
     config::{SourceArgs, SourceChoice, Span},
     prover::{Limits, NoSolver, Prover},
     source::editions,
@@ -237,16 +237,9 @@ fn tally<'r>(results: impl Iterator<Item = &'r ProofResult>) -> String {
 
 /// What is said of a policy that decides nothing.
 fn said(dead: &Dead) -> String {
-    let list = |ids: &[String]| format!("`{}`", ids.join("`, `"));
-    let why = match &dead.why {
-        Why::Contradicted(by) => format!("forbidden by {}", list(by)),
-        Why::Implied(by) => format!("{} say as much", list(by)),
-        Why::NeverMatches => "no question meets it".to_owned(),
-        Why::NothingToForbid => "nothing permits what it forbids".to_owned(),
-    };
     let weight = if dead.meant { "meant" } else { "dead" };
     format!(
-        "{weight}: `{}` ({}:{}): {why}",
-        dead.policy, dead.file, dead.line
+        "{weight}: `{}` ({}:{}): {}",
+        dead.policy, dead.file, dead.line, dead.why
     )
 }

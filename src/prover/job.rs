@@ -82,7 +82,6 @@ impl Texts {
     /// Without what no comparison with another set needs.
     pub(super) fn compared(sources: &Sources) -> Self {
         Self {
-            spec: Vec::new(),
             tables: Vec::new(),
             ..Self::of(sources)
         }

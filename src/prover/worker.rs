@@ -14,7 +14,8 @@ use rustix::process::{
 };
 
 use crate::authz::{
-    Cell, Finding, Kind, Parts, Rejection, Report, Snapshot, Sources, Verdict, invariant_names,
+    Cell, Dead, Finding, Kind, Parts, Rejection, Report, Snapshot, Sources, Verdict, assumptions,
+    invariant_names,
 };
 
 use super::{
@@ -33,6 +34,9 @@ const SPARE_SECONDS: u64 = 5;
 
 /// How many findings are told: nobody mends more at once.
 const MAX_TOLD: usize = 100;
+
+/// Of how many edited policies it is asked whether they decide anything.
+const MAX_EDITED: usize = 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -126,11 +130,14 @@ fn outcome(job: &Job, start: Instant) -> Result<Outcome, WorkError> {
         },
     );
     let gone = before.as_ref().and_then(|before| gone(before, &candidate));
-    let compared = before.filter(|_| job.no_wider);
+    let assumed = before
+        .as_ref()
+        .and_then(|before| assumed(before, &candidate));
     let outcome = Snapshot::compile(&candidate).and_then(|candidate| {
-        let before = compared.map(|it| Snapshot::compile(&it)).transpose()?;
         let mut outcome = proved(&prover, job, &candidate, before.as_ref())?;
-        outcome.findings.splice(0..0, gone);
+        outcome
+            .findings
+            .splice(0..0, gone.into_iter().chain(assumed));
         Ok(outcome)
     });
     Ok(outcome.unwrap_or_else(|rejection| Outcome {
@@ -159,22 +166,42 @@ fn gone(before: &Sources, candidate: &Sources) -> Option<Finding> {
     })
 }
 
+/// What proofs assume now and did not before: whoever adds to it proves less.
+fn assumed(before: &Sources, candidate: &Sources) -> Option<Finding> {
+    let [before, now] = [before, candidate].map(|it| assumptions(&it.spec));
+    let new: Vec<&str> = now.difference(&before).map(String::as_str).collect();
+    let message = format!(
+        "proofs assume what they did not before:\n{}",
+        new.join("\n")
+    );
+    (!new.is_empty()).then(|| Finding::error(Kind::Proof, "", message).warning())
+}
+
 fn proved(
     prover: &Prover,
     job: &Job,
     candidate: &Snapshot,
-    before: Option<&Snapshot>,
+    before: Option<&Sources>,
 ) -> Result<Outcome, Rejection> {
     let proofs = candidate.proofs(job.parts())?;
-    let before = before.map(|it| it.proofs(Parts::default())).transpose()?;
     let mut obligations = proofs.obligations();
-    if let Some(before) = &before {
-        obligations.extend(proofs.no_wider(before));
+    if let Some(before) = before.filter(|_| job.no_wider) {
+        let before = Snapshot::compile(before)?;
+        obligations.extend(proofs.no_wider(&before.proofs(Parts::default())?));
     }
     let count = obligations.len();
     let proved = prover.prove(&proofs, obligations, &job.known());
+    let mut findings = told(proofs.findings(&proved.report));
+    // An edit that is refused has more to say than what it says in vain.
+    if let Some(before) = before.filter(|_| findings.is_empty()) {
+        let mut edited = proofs.new_since(before);
+        edited.truncate(MAX_EDITED);
+        let (dead, _) = prover.dead_among(&proofs, &edited);
+        let dead = dead.iter().filter(|it| !it.meant);
+        findings.extend(dead.map(Dead::finding));
+    }
     Ok(Outcome {
-        findings: told(proofs.findings(&proved.report)),
+        findings,
         cells: cells(&proved.report),
         asked: proved.asked,
         obligations: count,

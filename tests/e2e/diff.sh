@@ -105,6 +105,7 @@ try() {
       fail "$shape is not $direction: $(cat "$work/told")"
   done
   asked_again
+  [ "$1" != dead ] || jq -e '.policies[0].decides_nothing' "$work/told" >/dev/null || fail "it is not told that it decides nothing"
 
   # The same by folder, but for where the policies stand; and in the other forms.
   palisade "$root" diff "$base" "$edited" --format json

@@ -74,12 +74,12 @@ changed() {
   ' "$3" "$work/root/$1"
 }
 
-# Saves what is in `$work/new`, and waits until it is judged. Sets `attempt` and `took`.
-save() { # file
+# Edits, and waits until that is judged. Sets `attempt` and `took`.
+judged() { # command that edits
   local before started
   before=$(status | jq '.attempts | length')
   started=$(now)
-  mv "$work/new" "$work/root/$1"
+  "$@"
   until [ "$(status | jq '.attempts | length')" -gt "$before" ]; do
     [ $(($(now) - started)) -lt 60000 ] || fail "not judged within a minute"
     sleep 0.005
@@ -87,6 +87,7 @@ save() { # file
   took=$(($(now) - started))
   attempt=$(status | jq -c '.attempts[-1]')
 }
+save() { judged mv "$work/new" "$work/root/$1"; } # file
 back() { cp "$1" "$work/new" && save "$1"; }
 
 refused() { # what for, what some finding says
@@ -158,6 +159,19 @@ for _ in $(seq 600); do
 done
 [ -n "$(cells)" ] || fail "the cells of what is in force are not proved"
 echo "-- the cells of what is in force: $(cells)"
+{ cat "$work/root/$access"; printf '@id("planted.dead")\npermit (principal, action == Action::"data.export", resource is Project)\nwhen { principal.role == Role::"owner" && resource in principal.organization };\n'; } >"$work/new"
+save $access
+applied "a policy that decides nothing"
+status | jq -e '.warnings[] | select(.message | startswith("`planted.dead` decides nothing"))' >/dev/null ||
+  fail "nobody is told that it decides nothing: $(status | jq -c .warnings)"
+judged mv "$work/root/policies/invariants/rights.cedar" "$work/rights.cedar"
+applied "invariants taken away"
+status | jq -e '.warnings[] | select(.message | contains("invariants would be gone"))' >/dev/null ||
+  fail "nobody is told of invariants that are gone: $(status | jq -c .warnings)"
+judged rm "$work"/root/policies/invariants/*.cedar
+jq -e '.result == "rejected" and (.findings[0].message | contains("invariants would be gone"))' >/dev/null <<<"$attempt" ||
+  fail "no invariant is left, and that is taken: $attempt"
+echo "-- no invariant left: refused after $took ms"
 drain
 
 part="no wider"
@@ -166,8 +180,14 @@ serve --canary=off --prove-no-wider
 revision=$(status | jq -r .revision)
 changed $access export-data.manager 's/when\n\{.*\};/when { true };/s' >"$work/new"
 save $access
-refused "Managers export everywhere" 'no more is allowed than before'
+refused "Managers export everywhere" 'not so: no more is allowed than before'
 back $access
+# The same in other words is no wider, whichever came first.
+changed $access export-data.administrator-owner 's/resource in principal/resource.workspace in principal/' >"$work/new"
+save $access
+applied "the boundary by attribute"
+back $access
+applied "the boundary by parents"
 changed $access view-project-data.annotator.project 's/;\n$/\nwhen { principal.role == Role::"annotator" };\n/' >"$work/new"
 save $access
 applied "a narrower permit"

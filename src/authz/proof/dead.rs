@@ -1,11 +1,13 @@
 //! Policies that decide nothing: without them every question is decided alike. Why is said with the
 //! policies that make it so.
 
-use std::{slice, sync::Arc};
+use std::{collections::BTreeSet, fmt, slice, sync::Arc};
 
 use cedar_policy::RequestEnv;
 
-use super::{Claim, Proofs, claim::Test, statement::Statement};
+use crate::authz::{Finding, Kind, Sources};
+
+use super::{Claim, Proofs, claim::Test, statement::Statement, statements};
 
 /// A policy without which everything is decided alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,29 @@ pub enum Why {
     NothingToForbid,
 }
 
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |ids: &[String]| format!("`{}`", ids.join("`, `"));
+        match self {
+            Self::Contradicted(by) => write!(f, "forbidden by {}", list(by)),
+            Self::Implied(by) if by.len() == 1 => write!(f, "{} says as much", list(by)),
+            Self::Implied(by) => write!(f, "{} say as much", list(by)),
+            Self::NeverMatches => f.write_str("no question meets it"),
+            Self::NothingToForbid => f.write_str("nothing permits what it forbids"),
+        }
+    }
+}
+
+impl Dead {
+    /// A finding for whoever edits the policy: it harms nobody.
+    pub fn finding(&self) -> Finding {
+        let message = format!("`{}` decides nothing: {}", self.policy, self.why);
+        let text = "\n".repeat(self.line.saturating_sub(1));
+        let finding = Finding::error(Kind::Proof, &self.file, message).warning();
+        finding.at_line(&text, self.line, 1)
+    }
+}
+
 /// Says whether a claim is true; an error if that is not known.
 pub(super) type Ask<'a> = dyn FnMut(&Claim) -> Result<bool, String> + 'a;
 
@@ -43,6 +68,24 @@ impl Proofs<'_> {
     /// How many statements could decide nothing: the policies, then the invariants.
     pub fn suspects(&self) -> usize {
         self.statements.every_policy().len() + self.statements.every_invariant().len()
+    }
+
+    /// The places of the policies of these ids.
+    pub fn places(&self, ids: &BTreeSet<&str>) -> Vec<usize> {
+        let all = self.statements.every_policy().iter().enumerate();
+        let named = all.filter(|(_, it)| ids.contains(it.info.id.as_str()));
+        named.map(|(place, _)| place).collect()
+    }
+
+    /// The places of the policies that earlier sources have not, layout aside.
+    pub fn new_since(&self, before: &Sources) -> Vec<usize> {
+        let known: BTreeSet<String> = statements::texts(&before.policies, |_| true);
+        let all = self.statements.every_policy().iter().enumerate();
+        let new = all.filter(|(_, it)| {
+            let text = it.policy.to_cedar();
+            text.is_none_or(|text| !known.contains(&statements::plain(&text)))
+        });
+        new.map(|(place, _)| place).collect()
     }
 
     /// Whether a policy or an invariant, by its place in reading order, decides nothing, and why.

@@ -26,6 +26,7 @@ mod change;
 mod policies;
 
 pub use change::{Difference, Direction, Presence, ShapeChange};
+pub(super) use policies::shared;
 pub use policies::{PolicyChange, PolicyText};
 
 /// Two versions of policies, and what is to be proved of them.
@@ -240,7 +241,7 @@ impl<'p> Edit<'p> {
             // What only one side assumes may be what the edit is about.
             let data = self.after.statements.data(env);
             let known = self.before.statements.data(env);
-            let data = policies::shared(data, &known);
+            let data = shared(data, &known);
             let [old, new] = [old, new].map(|side| [side, data.clone()].concat());
             for (direction, one, other, only) in [
                 (Direction::Narrower, &old, &new, &come),

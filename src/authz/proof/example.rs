@@ -33,8 +33,11 @@ pub struct Counterexample {
     pub summary: String,
     /// The question and its data as JSON, as `palisade decide` takes it.
     pub question: String,
-    /// Whether the policies allow it.
+    /// Whether the policies allow it, by Cedar's rule: one that fails is skipped.
     pub allowed: bool,
+    /// The forbids that fail at it, sorted. Palisade denies it for them, unless it is told to follow
+    /// Cedar's rule.
+    pub failing: Vec<String>,
     /// The policies that decide so, sorted; those that fail, if it is about failing.
     pub policies: Vec<String>,
 }
@@ -52,6 +55,7 @@ struct Sides<'p, 's> {
 struct Told {
     is_counterexample: bool,
     allowed: bool,
+    failing: Vec<String>,
     policies: Vec<String>,
 }
 
@@ -85,6 +89,7 @@ impl Proofs<'_> {
             summary: smallest.summary(),
             question: smallest.to_json().to_string(),
             allowed: told.allowed,
+            failing: told.failing,
             policies: told.policies,
         })
     }
@@ -131,6 +136,7 @@ impl<'p, 's> Sides<'p, 's> {
                 Test::NeverErrors => !left.errors.is_empty(),
             },
             allowed: decided.allows(),
+            failing: failing(&decided),
             policies: self.deciding(&decided),
         })
     }
@@ -150,4 +156,12 @@ impl<'p, 's> Sides<'p, 's> {
         deciding.sort();
         deciding
     }
+}
+
+/// The forbids that fail.
+fn failing(decided: &Decided<'_>) -> Vec<String> {
+    let forbids = decided.errors.iter().filter(|(rule, _)| rule.forbids());
+    let mut failing: Vec<String> = forbids.map(|(rule, _)| policies::name(rule.id())).collect();
+    failing.sort();
+    failing
 }

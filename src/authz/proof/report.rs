@@ -218,7 +218,7 @@ impl Proofs<'_> {
                 Subject::Invariants(names) => {
                     let sentence = |name: &String| {
                         let says = sentences.get(name).map_or("", String::as_str);
-                        format!("invariant `{name}`: {says}")
+                        format!("invariant `{name}`: {}", says.trim_end_matches('.'))
                     };
                     names.iter().map(sentence).collect::<Vec<_>>().join("; ")
                 }
@@ -241,7 +241,15 @@ impl Proofs<'_> {
                     [] => String::new(),
                     some => format!(" by `{}`", some.join("`, `")),
                 };
-                let message = format!("not so: {what}: `{}` is {allowed}{by}", example.summary);
+                let fails = match example.failing.as_slice() {
+                    some @ [_, ..] if example.allowed => format!(
+                        ", where `{}` fails: denied all the same, but with `--on-policy-error=cedar`",
+                        some.join("`, `")
+                    ),
+                    _ => String::new(),
+                };
+                let summary = &example.summary;
+                let message = format!("not so: {what}: `{summary}` is {allowed}{by}{fails}");
                 (message, Some(example))
             }
             Verdict::Unknown(why) => (format!("not proved: {what}: {why}"), None),

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{RequestEnv, Template};
+use cedar_policy::{Policy, RequestEnv, Template};
 
 use crate::authz::{
     Finding, Kind, PolicyInfo, Severity, Snapshot, SourceFile, Sources, engine, policies::Policies,
@@ -264,6 +264,31 @@ fn slots(template: &Template) -> Finding {
     let id = id.unwrap_or_else(|| template.id().as_ref());
     let message = format!("`{id}` has slots: statements of a spec and invariants have none");
     Finding::error(Kind::Validate, "", message)
+}
+
+/// The statements that leave something out of proofs, as their texts have them, but for layout.
+pub fn assumptions(files: &[SourceFile]) -> BTreeSet<String> {
+    let marks = ["assume", "data", "role"];
+    texts(files, |info| {
+        marks.iter().any(|it| info.annotation(it).is_some())
+    })
+}
+
+/// The texts of policies of which this holds, but for layout; none of what cannot be parsed.
+pub(super) fn texts(files: &[SourceFile], holds: impl Fn(&PolicyInfo) -> bool) -> BTreeSet<String> {
+    let cedar = files.iter().filter(|file| file.name.ends_with(".cedar"));
+    let sources = Sources {
+        policies: cedar.cloned().collect(),
+        ..Sources::default()
+    };
+    let policies = Policies::parse(&sources, &mut Vec::new());
+    let chosen = policies.that(holds).filter_map(Policy::to_cedar);
+    chosen.map(|text| plain(&text)).collect()
+}
+
+/// A text with one blank for each gap.
+pub(super) fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The names of invariants, as their texts have them; none of what cannot be parsed.

@@ -23,7 +23,7 @@ pub(super) fn told(told: &Told) -> Value {
         "seconds": told.took.as_secs_f64(),
         "shapes": told.shapes.iter().map(shape).collect::<Vec<_>>(),
         "cells": told.cells.iter().map(cell).collect::<Vec<_>>(),
-        "policies": told.policies.iter().map(policy).collect::<Vec<_>>(),
+        "policies": told.policies.iter().map(|it| policy(told, it)).collect::<Vec<_>>(),
     })
 }
 
@@ -83,12 +83,13 @@ fn word(word: &CellWord) -> Value {
     json!({"word": word.word, "note": word.note})
 }
 
-fn policy(change: &PolicyChange) -> Value {
+fn policy(told: &Told, change: &PolicyChange) -> Value {
     let side =
         |it: &PolicyText| json!({"file": it.info.file, "line": it.info.line, "text": it.text});
     json!({
         "change": change.as_str(),
         "id": change.id(),
+        "decides_nothing": told.dead.get(change.id()),
         "before": change.before.as_ref().map(side),
         "after": change.after.as_ref().map(side),
     })

@@ -96,7 +96,8 @@ fn policies(text: &mut String, told: &Told) {
     text.push_str("\n#### Policies\n\n| | id | where |\n| --- | --- | --- |\n");
     for change in &told.policies {
         let (id, place) = (code(change.id()), code(&said::place(change)));
-        let _ = writeln!(text, "| {} | {id} | {place} |", change.as_str());
+        let dead = said::dead(told, change);
+        let _ = writeln!(text, "| {} | {id} | {place}{dead} |", change.as_str());
     }
 }
 

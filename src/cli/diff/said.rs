@@ -198,3 +198,9 @@ pub(super) fn cell(cell: &CellChange) -> String {
     };
     format!("{}{crud} {}", cell.row_id, cell.role)
 }
+
+/// That an edited policy decides nothing, and why.
+pub(super) fn dead(told: &Told, change: &PolicyChange) -> String {
+    let why = told.dead.get(change.id());
+    why.map_or_else(String::new, |why| format!(": decides nothing, {why}"))
+}

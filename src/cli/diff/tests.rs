@@ -155,6 +155,7 @@ fn told(shapes: Vec<ShapeChange>) -> Told {
             place("export.manager", "policies/p.cedar:12"),
         ],
         claims: 8,
+        dead: BTreeMap::new(),
         took: Duration::from_millis(1500),
     }
 }

@@ -70,7 +70,8 @@ pub(super) fn told(told: &Told) -> String {
     }
     for change in &told.policies {
         let (id, place) = (change.id(), said::place(change));
-        let _ = writeln!(text, "  {:<9} `{id}` ({place})", change.as_str());
+        let dead = said::dead(told, change);
+        let _ = writeln!(text, "  {:<9} `{id}` ({place}){dead}", change.as_str());
     }
     text.trim_end().to_owned()
 }

@@ -70,6 +70,7 @@ fn verdict(verdict: &Verdict) -> Value {
             "question": serde_json::from_str::<Value>(&example.question).unwrap_or_default(),
             "decision": if example.allowed { "allow" } else { "deny" },
             "policies": example.policies,
+            "failing_forbids": example.failing,
         }),
         Verdict::Unknown(why) => json!({"state": "unknown", "why": why}),
     }

@@ -99,7 +99,7 @@ pub(super) fn changes(before: &Proofs<'_>, after: &Proofs<'_>) -> Vec<Changed> {
 }
 
 /// Those that the others have, too.
-pub(super) fn shared(
+pub(in super::super) fn shared(
     mut these: Vec<Arc<Statement>>,
     others: &[Arc<Statement>],
 ) -> Vec<Arc<Statement>> {
