@@ -210,7 +210,7 @@ fn a_drain_waits_for_no_proof_and_nothing_is_left() {
         let started = Instant::now();
         house.end_by(signal);
         assert!(
-            started.elapsed().as_secs() < 5,
+            started.elapsed().as_secs() < 20,
             "{signal}: {:?}",
             started.elapsed()
         );
