@@ -34,7 +34,7 @@ fn outcome(
 ) {
     if changes.is_empty() {
         let same = revision == computed.snapshot.revision().as_str();
-        html.raw("<p>No cell would change in the situations of the spec; <code>palisade diff</code> compares for all data there could be. ");
+        html.raw("<p>No cell would change. That is so in the situations of the spec; <code>palisade diff</code> compares for all data there could be. ");
         html.raw(match same {
             true => "It is what is in force.</p>",
             false => "Its files differ from those in force all the same.</p>",
