@@ -324,66 +324,51 @@ fn a_policy_without_which_all_is_decided_alike_is_told_with_the_reason() {
 
 #[test]
 fn what_cannot_be_proved_is_refused_with_a_way_out() {
-    let check = |change: fn(&mut Sources), expected: &str| {
-        let mut sources = sources(POLICIES);
-        change(&mut sources);
+    let check = |sources: Sources, expected: &str| {
         let said = refusal(&sources);
         assert!(said.contains(expected), "{said}");
     };
-    check(
-        |it| it.skip_validation = true,
-        "nothing can be proved of policies that are not validated",
-    );
-    check(
-        |it| {
-            it.spec = vec![
-                file("spec.cedar", SPEC),
-                file("c.csv", CELLS.split_once("\n,,boss,drop").unwrap().0),
-            ]
-        },
+    let with_spec = |spec: &str, cells: &str| Sources {
+        spec: vec![file("spec.cedar", spec), file("cells.csv", cells)],
+        ..sources(POLICIES)
+    };
+    let cells = |cells: &str, expected: &str| check(with_spec(SPEC, cells), expected);
+    cells(
+        CELLS.split_once("\n,,boss,drop").unwrap().0,
         "no table says what boss is to get: User drop User",
     );
-    check(
-        |it| {
-            it.spec = vec![
-                file("spec.cedar", SPEC),
-                file("c.csv", &CELLS.replace("Doc,own", "Doc,mine")),
-            ]
-        },
+    cells(
+        &CELLS.replace("Doc,own", "Doc,mine"),
         "the spec does not say what `mine` means",
     );
-    check(
-        |it| {
-            it.spec = vec![
-                file("spec.cedar", SPEC),
-                file("c.csv", &CELLS.replace(",clerk,", ",cook,")),
-            ]
-        },
+    cells(
+        &CELLS.replace(",clerk,", ",cook,"),
         "the spec has no `@role(\"cook\")`",
     );
-    check(
-        |it| {
-            it.invariants = vec![file(
-                "i.cedar",
-                "forbid (principal, action == Action::\"drop\", resource);",
-            )]
-        },
-        "has no `@invariant(\"name\")`",
-    );
-    let spec = |text: &str| {
-        let spec = format!("{SPEC}{text}");
-        vec![file("spec.cedar", &spec), file("cells.csv", CELLS)]
+    let spec = |more: &str, expected: &str| {
+        let scope = "(principal, action, resource is Doc) when { resource.title == \"\" };";
+        check(with_spec(&format!("{SPEC}{more} {scope}"), CELLS), expected);
     };
-    let mut both = sources(POLICIES);
-    both.spec = spec(
-        "@role(\"x\") @data(\"y\") forbid (principal, action, resource is Doc) when { resource.title == \"\" };",
+    spec(
+        "@role(\"x\") @data(\"y\") forbid",
+        "is not one of `@scope`, `@guard`, `@role`, `@assume`, `@data`",
     );
-    assert!(
-        refusal(&both).contains("is not one of `@scope`, `@guard`, `@role`, `@assume`, `@data`")
+    spec(
+        "@data(\"y\") permit",
+        "is `@data`, which must be a `forbid`",
     );
-    let mut wrong = sources(POLICIES);
-    wrong.spec = spec(
-        "@data(\"y\") permit (principal, action, resource is Doc) when { resource.title == \"\" };",
+    let nameless = "forbid (principal, action == Action::\"drop\", resource);";
+    let nameless = Sources {
+        invariants: vec![file("i.cedar", nameless)],
+        ..sources(POLICIES)
+    };
+    check(nameless, "has no `@invariant(\"name\")`");
+    let unchecked = Sources {
+        skip_validation: true,
+        ..sources(POLICIES)
+    };
+    check(
+        unchecked,
+        "nothing can be proved of policies that are not validated",
     );
-    assert!(refusal(&wrong).contains("is `@data`, which must be a `forbid`"));
 }
