@@ -99,7 +99,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Proofs<'s> {
     snapshot: &'s Snapshot,
-    schema: Schema,
+    schema: &'s Schema,
     /// Digest of the schema.
     digest: Key,
     parts: Parts,
@@ -129,23 +129,21 @@ impl Snapshot {
                 help,
             ));
         }
+        let mut envs: Vec<RequestEnv> = schema.cedar.request_envs().collect();
+        envs.sort_by_key(shape);
         let mut findings = Vec::new();
         let statements = Statements::read(self, schema, &mut findings);
         let cells = match parts.cells {
-            true => Cells::read(self, &statements, &mut findings),
+            true => Cells::read(self, &envs, &statements, &mut findings),
             false => Cells::default(),
         };
         if let Some(rejection) = Rejection::of(findings) {
             return Err(rejection);
         }
-        let digest = Sha256::digest(&schema.json).into();
-        let schema = schema.cedar.clone();
-        let mut envs: Vec<RequestEnv> = schema.request_envs().collect();
-        envs.sort_by_key(shape);
         Ok(Proofs {
             snapshot: self,
-            schema,
-            digest,
+            schema: &schema.cedar,
+            digest: Sha256::digest(&schema.json).into(),
             parts,
             envs,
             statements,
@@ -157,7 +155,7 @@ impl Snapshot {
 impl Proofs<'_> {
     /// The schema that everything is about.
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        self.schema
     }
 
     /// What the truth of a claim depends on.

@@ -9,8 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     authz::{
-        CellChange, Direction, Edit, Obligation, Parts, PolicyChange, ProofResult, Proofs,
-        Rejection, ShapeChange, Snapshot,
+        CellChange, Direction, Edit, Parts, PolicyChange, Proofs, Rejection, ShapeChange, Snapshot,
     },
     config::{SourceArgs, Span},
     prover::{Limits, Prover},
@@ -149,14 +148,22 @@ fn compare(sides: [&Snapshot; 2], limits: Limits) -> Result<Told, Failure> {
     let parts = Parts::default();
     let (old, new) = (before.proofs(parts)?, after.proofs(parts)?);
     let edit = Edit::new(&old, &new).map_err(Failure::Runtime)?;
-    let (proved, asked) = prove(&new, edit.obligations(), limits)?;
-    let (removed, more) = prove(&old, edit.removed_obligations(), limits)?;
-    let policies = edit.policies();
-    // Where no solver was wanted, nothing that decides was edited.
-    let dead = match proved.is_empty() {
-        true => BTreeMap::new(),
-        false => dead(&new, &policies, limits)?,
+    let (obligations, removed) = (edit.obligations(), edit.removed_obligations());
+    // Without any, nothing that decides was edited, and no solver is needed.
+    let prover = match obligations.is_empty() && removed.is_empty() {
+        true => None,
+        false => Some(Prover::find(limits)?),
     };
+    let prove = |proofs: &Proofs<'_>, obligations| {
+        let proved = prover.as_ref();
+        let proved = proved.map(|it| it.prove(proofs, obligations, &HashSet::new()));
+        proved.map_or_else(Default::default, |it| (it.report.results, it.asked))
+    };
+    let ((proved, asked), (removed, more)) = (prove(&new, obligations), prove(&old, removed));
+    let policies = edit.policies();
+    let dead = prover
+        .map(|it| dead(&new, &policies, &it))
+        .unwrap_or_default();
     let cells = match (before.matrix(), after.matrix()) {
         (Ok(Some(before)), Ok(Some(after))) => after.cell_changes(before),
         _ => Vec::new(),
@@ -176,30 +183,17 @@ fn compare(sides: [&Snapshot; 2], limits: Limits) -> Result<Told, Failure> {
     })
 }
 
-/// What came of obligations, and how many there were. Without any, no solver is needed.
-fn prove(
-    proofs: &Proofs<'_>,
-    obligations: Vec<Obligation>,
-    limits: Limits,
-) -> Result<(Vec<ProofResult>, usize), Failure> {
-    if obligations.is_empty() {
-        return Ok((Vec::new(), 0));
-    }
-    let proved = Prover::find(limits)?.prove(proofs, obligations, &HashSet::new());
-    Ok((proved.report.results, proved.asked))
-}
-
 /// The edited policies that decide nothing, and why; but for those that are meant to.
 fn dead(
     proofs: &Proofs<'_>,
     policies: &[PolicyChange],
-    limits: Limits,
-) -> Result<BTreeMap<String, String>, Failure> {
+    prover: &Prover,
+) -> BTreeMap<String, String> {
     let edited = policies.iter().filter(|it| it.after.is_some());
     let places = proofs.places(&edited.map(PolicyChange::id).collect());
-    let (dead, _) = Prover::find(limits)?.dead_among(proofs, &places);
+    let (dead, _) = prover.dead_among(proofs, &places);
     let dead = dead.into_iter().filter(|it| !it.meant);
-    Ok(dead.map(|it| (it.policy, it.why.to_string())).collect())
+    dead.map(|it| (it.policy, it.why.to_string())).collect()
 }
 
 fn places(snapshot: &Snapshot) -> Places {

@@ -83,8 +83,8 @@ impl Prove {
                     print(done.text())?;
                     let findings = done.proofs.findings(&done.report);
                     complain(findings.iter().take(MAX_TOLD));
-                    if let Some(more) = findings.len().checked_sub(MAX_TOLD + 1) {
-                        let more = more + 1;
+                    let more = findings.len().saturating_sub(MAX_TOLD);
+                    if more > 0 {
                         complain([format!("and {more} more: `--format json` has them all")]);
                     }
                 }

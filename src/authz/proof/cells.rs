@@ -21,6 +21,7 @@ impl Cells {
     /// Reads the tables beside the policies and those of the spec, which are about what has no row.
     pub(super) fn read(
         snapshot: &Snapshot,
+        envs: &[RequestEnv],
         statements: &Statements,
         findings: &mut Vec<Finding>,
     ) -> Self {
@@ -33,11 +34,6 @@ impl Cells {
                 Err(rejection) => findings.extend(rejection.findings().iter().cloned()),
             }
         }
-        let Some(schema) = snapshot.schema() else {
-            return Self::default();
-        };
-        let mut envs: Vec<RequestEnv> = schema.cedar.request_envs().collect();
-        envs.sort_by_key(shape);
         let placed = cells.into_iter().map(|cell| {
             let of_cell = |env: &&RequestEnv| {
                 label(env.action()) == cell.action
@@ -54,7 +50,7 @@ impl Cells {
         let cells = Self {
             cells: cells.collect(),
         };
-        cells.complete(&envs, &statements.roles(), findings);
+        cells.complete(envs, &statements.roles(), findings);
         cells
     }
 

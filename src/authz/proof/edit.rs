@@ -59,7 +59,7 @@ impl<'p> Edit<'p> {
         let same_schema = before.digest == after.digest;
         let (kept, unfit) = match same_schema {
             true => (before.statements.every_policy().to_vec(), Vec::new()),
-            false => policies::under(before.statements.every_policy(), &after.schema),
+            false => policies::under(before.statements.every_policy(), after.schema),
         };
         let mut symbols = Symbols::above(&after.snapshot.symbols);
         let asked = kept.iter().map(|it| &it.policy);

@@ -1,4 +1,4 @@
-//! One statement: a policy without slots, under an id that no other statement has.
+//! One statement: a policy without slots, with what is needed to tell which claims it is part of.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -44,7 +44,7 @@ const TITLES: [&str; 6] = ["scope", "guard", "role", "assume", "data", "invarian
 pub(super) type Groups = HashMap<EntityUid, hashbrown::HashSet<EntityUid>>;
 
 impl Statement {
-    /// A statement of a policy, linked or not. `kind` keeps ids apart.
+    /// A statement of a policy, linked or not. `kind` is told with its id.
     ///
     /// # Errors
     /// A link that cannot be written out; none is known.
