@@ -153,6 +153,19 @@ impl Prover {
         }
     }
 
+    /// The same, with so much time from now on at most.
+    fn hurried(&self, time: Duration) -> Self {
+        let until = Instant::now().checked_add(self.limits.of(time));
+        let limits = Limits {
+            until: until.or(self.limits.until),
+            ..self.limits
+        };
+        Self {
+            limits,
+            ..self.clone()
+        }
+    }
+
     /// The solver's version.
     pub fn version(&self) -> &str {
         &self.version

@@ -38,6 +38,9 @@ const MAX_TOLD: usize = 100;
 /// Of how many edited policies it is asked whether they decide anything.
 const MAX_EDITED: usize = 20;
 
+/// How long that may take in all: it is only told, and an edit waits for it.
+const DEAD_TIME: Duration = Duration::from_secs(1);
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
@@ -196,7 +199,7 @@ fn proved(
     if let Some(before) = before.filter(|_| findings.is_empty()) {
         let mut edited = proofs.new_since(before);
         edited.truncate(MAX_EDITED);
-        let (dead, _) = prover.dead_among(&proofs, &edited);
+        let (dead, _) = prover.hurried(DEAD_TIME).dead_among(&proofs, &edited);
         let dead = dead.iter().filter(|it| !it.meant);
         findings.extend(dead.map(Dead::finding));
     }
