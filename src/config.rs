@@ -8,6 +8,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 mod address;
 mod args;
 mod candidate;
+mod decision_log;
 mod error;
 mod file;
 mod listener;
@@ -15,10 +16,12 @@ mod reload;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
+    AdminArgs, BatchDefaults, DecisionLogArgs, DecisionsArgs, GateRule, ListenerName, LogFormat,
+    LogPlace, NoRatio, OverflowRule, PolicyErrorRule, Ratio, RecordFormat, ReloadArgs, ServeArgs,
+    SourceArgs, Span, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
+pub use decision_log::DecisionLog;
 pub use error::ConfigError;
 use file::File;
 use listener::Said;
@@ -77,7 +80,7 @@ pub struct SourceChoice {
 }
 
 /// Everything `serve` needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Serve {
     /// What is served.
     pub sources: SourceChoice,
@@ -95,6 +98,8 @@ pub struct Serve {
     pub decision_context: bool,
     /// How changed files are found, and what is taken of them.
     pub reload: Reload,
+    /// What is recorded of decisions; `None` is nothing.
+    pub decision_log: Option<DecisionLog>,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -157,6 +162,7 @@ impl ServeArgs {
         let decisions = Said::from(self.decisions).over(file.decisions());
         let admin = Said::from(self.admin).over(file.admin());
         let reload = self.reload.over(&file);
+        let decision_log = self.decision_log.over(&mut file)?;
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -176,6 +182,7 @@ impl ServeArgs {
                 .or(file.decision_context)
                 .unwrap_or(false),
             reload,
+            decision_log,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| LOG_FILTER.to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),

@@ -10,7 +10,7 @@ use crate::{
         RawQuery, Revision, Search, Snapshot, Wanted,
     },
     store::Reader,
-    telemetry::{About, Metrics, Throttle},
+    telemetry::{About, Decision, DecisionLog, Metrics, Question, Throttle},
 };
 
 /// Longest reason in a log line: a caller chooses the ids in it.
@@ -29,6 +29,7 @@ pub struct Pdp {
     pub metrics: Arc<Metrics>,
     /// What an erring `forbid` policy means.
     pub on_error: OnPolicyError,
+    decision_log: Option<Arc<DecisionLog>>,
     notices: Arc<Notices>,
 }
 
@@ -48,8 +49,16 @@ impl Pdp {
             reader,
             metrics,
             on_error,
+            decision_log: None,
             notices: Arc::default(),
         }
+    }
+
+    /// Records every decision there.
+    #[must_use]
+    pub fn logging(mut self, decision_log: Arc<DecisionLog>) -> Self {
+        self.decision_log = Some(decision_log);
+        self
     }
 
     /// One snapshot for one query or one whole batch of a request.
@@ -85,15 +94,26 @@ impl<'a> Session<'a> {
 
     /// Parses a question that is always answered, and decides it.
     pub fn ask(&self, raw: &RawQuery<'_>, diagnostics: Diagnostics) -> Answer {
-        self.decide(&self.snapshot.query_noting(raw, diagnostics))
+        let query = self.snapshot.query_noting(raw, diagnostics);
+        self.decide(&query, &Question::AuthZen(raw))
     }
 
-    /// Decides a query that this session's snapshot parsed, counts it and says so in the log.
-    pub fn decide(&self, query: &Query<'_>) -> Answer {
+    /// Decides a query that this session's snapshot parsed of a question, counts it and records it.
+    pub fn decide(&self, query: &Query<'_>, question: &Question<'_>) -> Answer {
         let started = Instant::now();
         let answer = self.snapshot.decide(query, self.pdp.on_error);
         let metrics = &self.pdp.metrics;
-        metrics.decided(query.action_label(), &answer, started.elapsed());
+        let took = started.elapsed();
+        metrics.decided(query.action_label(), &answer, took);
+        if let Some(log) = &self.pdp.decision_log {
+            log.decided(&Decision {
+                about: self.about,
+                question,
+                revision: self.revision(),
+                answer: &answer,
+                took,
+            });
+        }
         // Never the context, attributes or ids: whoever reads the log may not read those.
         debug!(
             decision = answer.decision().as_str(),

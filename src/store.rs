@@ -68,25 +68,26 @@ pub trait Candidates: Debug + Send + Sync {
     fn compile(&self, name: &str) -> Option<Result<Snapshot, Rejection>>;
 }
 
-/// What an operator may put in force by hand. Each call returns when it is done.
+/// What an operator may put in force by hand. Each call returns when it is done, and names who wants
+/// it, if that is known.
 pub trait Override: Debug + Send + Sync {
     /// Puts a snapshot that is kept in force, and holds it there, whatever the files say.
     ///
     /// # Errors
     /// It is not kept.
-    fn pin(&self, revision: &str) -> Result<(), OverrideError>;
+    fn pin(&self, revision: &str, by: Option<String>) -> Result<(), OverrideError>;
 
     /// Puts what the files say in force again. Without a pin there is nothing to do.
     ///
     /// # Errors
     /// What they say is refused, and what they said before is not in force.
-    fn unpin(&self) -> Result<(), OverrideError>;
+    fn unpin(&self, by: Option<String>) -> Result<(), OverrideError>;
 
     /// Takes the edit that a gate refused last.
     ///
     /// # Errors
     /// It is another one, or a gate is not what refused it.
-    fn accept(&self, revision: &str) -> Result<(), OverrideError>;
+    fn accept(&self, revision: &str, by: Option<String>) -> Result<(), OverrideError>;
 }
 
 /// Why an operator's wish cannot be fulfilled.

@@ -1,6 +1,7 @@
 //! Metrics, status and tracing set-up: what others see of the service. Never influences a decision.
 
 mod about;
+mod decision_log;
 mod families;
 mod metrics;
 mod series;
@@ -9,9 +10,13 @@ mod throttle;
 mod tracing_setup;
 
 pub use about::About;
+pub use decision_log::{
+    Decision, DecisionLog, Dropped, LogEnd, LogError, LogRules, LogTarget, Overflow, Question,
+    RecordFormat,
+};
 pub use metrics::{InFlight, Metrics, Replies};
 pub use status::{
-    Attempt, CellKey, CellProof, CellProofs, CellState, Change, Changes, Check, Health, InForce,
+    Attempt, CellKey, CellProof, CellProofs, CellState, Change, Changed, Changes, Check, Health, InForce,
     Kept, KeptKind, Phase, Reading, ReloadResult, Rollback, Standing, Status, Trigger, Turn,
 };
 pub use throttle::Throttle;

@@ -111,18 +111,21 @@ impl Admin {
         let endpoint = endpoint.ok_or_else(Refusal::not_found)?;
         endpoint.allows(request.method())?;
         let mut reply = match endpoint {
-            Endpoint::Accept => self.fulfil_named(Wish::Accept, request).await,
+            Endpoint::Accept => self.fulfil_named(Wish::Accept, request, about).await,
             Endpoint::Explain => self.explain(request, about).await,
             Endpoint::Livez => Ok(health::live()),
             Endpoint::Matrix => self.matrix(request.uri().query()).await,
             Endpoint::Metrics => self.render(),
             Endpoint::Page => self.page(&request).await,
-            Endpoint::Pin => self.fulfil_named(Wish::Pin, request).await,
+            Endpoint::Pin => self.fulfil_named(Wish::Pin, request, about).await,
             Endpoint::Policies => self.of_snapshot(|it| Ok(pages::policies(it))),
             Endpoint::Readyz => health::ready(&self.status.read(), request.uri().query()),
             Endpoint::Schema => self.of_snapshot(pages::schema),
             Endpoint::Status => Ok(pages::status(&self.status.read())),
-            Endpoint::Unpin => self.fulfil(self.by_hand(&request)?, Wish::Unpin).await,
+            Endpoint::Unpin => {
+                let by_hand = self.by_hand(&request)?;
+                self.fulfil(by_hand, Wish::Unpin, about).await
+            },
         }?;
         reply.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         Ok(reply)
@@ -252,17 +255,23 @@ impl Admin {
         &self,
         wish: fn(String) -> Wish,
         request: Request<Incoming>,
+        about: &About,
     ) -> Result<Reply, Refusal> {
         let by_hand = self.by_hand(&request)?;
         let text = body::read(request, &self.limits).await?;
         let revision = by_hand::revision(&text, &self.limits)?;
-        self.fulfil(by_hand, wish(revision)).await
+        self.fulfil(by_hand, wish(revision), about).await
     }
 
     /// To swap takes as long as there are policies to count.
-    async fn fulfil(&self, by_hand: Arc<dyn Override>, wish: Wish) -> Result<Reply, Refusal> {
-        let status = Arc::clone(&self.status);
-        let job = move |_: &Deadline| wish.fulfil(&by_hand, &status);
+    async fn fulfil(
+        &self,
+        by_hand: Arc<dyn Override>,
+        wish: Wish,
+        about: &About,
+    ) -> Result<Reply, Refusal> {
+        let (status, by) = (Arc::clone(&self.status), about.who());
+        let job = move |_: &Deadline| wish.fulfil(&by_hand, by, &status);
         self.by_hand_offload.run(self.deadline(), job).await
     }
 

@@ -7,8 +7,9 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    authz::{Answer, BadQuery, CedarEntities, CedarQuery, Decision, Json, Object, Query},
+    authz::{Answer, BadQuery, CedarEntities, CedarQuery, Decision, Json, Object},
     pdp::Session,
+    telemetry::Question,
 };
 
 use super::{
@@ -26,8 +27,7 @@ pub(super) fn is_authorized(
     let json = body::parse(text, limits)?;
     let body = object(&json, "the body")?;
     let entities = entities(session, body)?;
-    let query = query(session, body, "", &entities)?;
-    let answer = session.decide(&query);
+    let answer = decide(session, body, body, "", &entities)?;
     Ok(reply::json(StatusCode::OK, &Authorized::from(answer)))
 }
 
@@ -63,8 +63,9 @@ pub(super) fn batch_is_authorized(
     let decide = |(index, request): (usize, &Json<'_>)| {
         deadline.check()?;
         let request = object(request, &format!("`requests[{index}]`"))?;
-        let query = query(session, request, &format!("requests[{index}]."), &entities)?;
-        Ok(Authorized::from(session.decide(&query)))
+        let at = format!("requests[{index}].");
+        let answer = decide(session, body, request, &at, &entities)?;
+        Ok(Authorized::from(answer))
     };
     let responses = requests.iter().enumerate().map(decide);
     let responses = responses.collect::<Result<_, Refusal>>()?;
@@ -92,13 +93,14 @@ fn entities<'s>(session: &'s Session<'_>, body: &Object<'_>) -> Result<CedarEnti
         .map_err(|bad| refuse(&bad, ""))
 }
 
-/// One question; `at` is where it stands in the body.
-fn query<'q>(
-    session: &'q Session<'_>,
+/// Answers one question; `at` is where it stands in the body.
+fn decide(
+    session: &Session<'_>,
+    body: &Object<'_>,
     request: &Object<'_>,
     at: &str,
-    entities: &'q CedarEntities<'_>,
-) -> Result<Query<'q>, Refusal> {
+    entities: &CedarEntities<'_>,
+) -> Result<Answer, Refusal> {
     let need = |name| {
         request
             .non_null(name)
@@ -114,10 +116,16 @@ fn query<'q>(
         resource: need("resource")?,
         context,
     };
-    session
+    let query = session
         .snapshot()
         .cedar_query(&raw, entities)
-        .map_err(|bad| refuse(&bad, at))
+        .map_err(|bad| refuse(&bad, at))?;
+    let question = Question::Cedar {
+        query: &raw,
+        entities: body.non_null("entities"),
+        additional: body.non_null("additional_entities"),
+    };
+    Ok(session.decide(&query, &question))
 }
 
 /// Says what Cedar or the schema does not take, and of which question of a batch.

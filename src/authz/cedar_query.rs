@@ -77,6 +77,11 @@ impl<'s> CedarEntities<'s> {
 }
 
 impl CedarQuery<'_> {
+    /// Principal, action and resource in Cedar's syntax; what is no uid is what it was written as.
+    pub fn uids(&self) -> [String; 3] {
+        [self.principal, self.action, self.resource].map(uids::text)
+    }
+
     /// Parses and checks the question.
     pub(super) fn parse<'q>(
         &self,

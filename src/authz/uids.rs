@@ -23,6 +23,22 @@ pub(super) fn parse(json: &Json<'_>) -> Result<EntityUid, String> {
     }
 }
 
+/// A uid in Cedar's syntax; what is none, as it was written.
+pub(super) fn text(json: &Json<'_>) -> String {
+    match json {
+        Json::String(text) if is_plain(text) => text.as_ref().to_owned(),
+        _ => parse(json).map_or_else(|_| json.to_value().to_string(), |uid| uid.to_string()),
+    }
+}
+
+/// Whether it is the text of a uid that can be written in one way only, as most are.
+fn is_plain(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    let is_of_id = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'\'');
+    let parts = text.strip_suffix('"').and_then(|it| it.split_once("::\""));
+    parts.is_some_and(|(kind, id)| kind.bytes().all(is_of_name) && id.bytes().all(is_of_id))
+}
+
 /// A uid in Cedar's syntax, escaped in any of the ways Cedar knows.
 pub(super) fn from_cedar(text: &str) -> Result<EntityUid, String> {
     if let Ok(uid) = EntityUid::from_str(text) {

@@ -26,9 +26,11 @@ use crate::{
 
 use super::{Exit, Failure, spec};
 
+mod decision_log;
 mod listener;
 mod reload;
 
+use decision_log::Recording;
 use listener::Open;
 use reload::{proving, rules};
 
@@ -93,10 +95,17 @@ fn runtime(answering: NonZeroUsize) -> Result<Runtime, Failure> {
 struct Service {
     decisions: (Open, Arc<Decisions>),
     admin: (Open, Arc<Admin>),
-    reloading: Running,
-    keeping: Keeping,
+    parts: Parts,
+    recording: Recording,
     signals: Signals,
     status: Arc<Status>,
+}
+
+/// What works beside the listeners.
+struct Parts {
+    reloading: Running,
+    keeping: Keeping,
+    answering: JoinSet<()>,
 }
 
 impl Service {

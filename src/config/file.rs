@@ -9,8 +9,9 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Address, BatchDefaults, Candidate, ConfigError, GateRule, ListenerName, LogFormat,
-    PolicyErrorRule, SocketMode, Span, WatchRule, listener::Said,
+    Address, BatchDefaults, Candidate, ConfigError, GateRule, ListenerName, LogFormat, LogPlace,
+    OverflowRule, PolicyErrorRule, Ratio, RecordFormat, SocketMode, Span, WatchRule,
+    listener::Said,
 };
 
 /// Every key is the flag of the same name.
@@ -52,6 +53,13 @@ pub(super) struct File {
     pub(super) prove_no_wider: Option<bool>,
     pub(super) prove_time: Option<Span>,
     pub(super) rollback: Option<usize>,
+    pub(super) decision_log: Option<LogPlace>,
+    pub(super) decision_log_format: Option<RecordFormat>,
+    pub(super) decision_log_overflow: Option<OverflowRule>,
+    pub(super) decision_log_queue: Option<usize>,
+    pub(super) decision_log_sample_allows: Option<Ratio>,
+    pub(super) decision_log_context: Vec<String>,
+    pub(super) decision_log_entities: Option<bool>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_filter: Option<String>,
     pub(super) shutdown_grace: Option<Span>,

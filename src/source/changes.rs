@@ -1,8 +1,8 @@
 //! Which files differ between two sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::telemetry::{Change, Changes};
+use crate::telemetry::{Change, Changed, Changes};
 
 /// How many names are told: a commit that touches more is looked up where it was made.
 const MAX_TOLD: usize = 100;
@@ -10,8 +10,11 @@ const MAX_TOLD: usize = 100;
 /// (file name, digest) of everything that a snapshot is made of.
 pub(super) type Files = [(String, String)];
 
+/// The users that files belong to, by the files' names.
+pub(super) type Owners = HashMap<String, u32>;
+
 /// What has to happen to the files of one set to make the other of it.
-pub(super) fn between(before: &Files, after: &Files) -> Changes {
+pub(super) fn between(before: &Files, after: &Files, owners: &Owners) -> Changes {
     let (before, after) = (by_name(before), by_name(after));
     let of_before = before.iter().filter_map(|(name, digests)| {
         let change = match after.get(name) {
@@ -29,7 +32,11 @@ pub(super) fn between(before: &Files, after: &Files) -> Changes {
         files: all
             .iter()
             .take(MAX_TOLD)
-            .map(|(name, change)| (*change, (*name).to_owned()))
+            .map(|(name, change)| Changed {
+                change: *change,
+                name: (*name).to_owned(),
+                owner: owners.get(*name).copied(),
+            })
             .collect(),
         more: all.len().saturating_sub(MAX_TOLD),
     }
@@ -58,11 +65,13 @@ mod tests {
 
     #[track_caller]
     fn check(before: &str, after: &str, expected: &str) {
-        let changes = between(&files(before), &files(after));
-        let told = changes.files.iter();
-        let told: Vec<_> = told
-            .map(|(change, name)| format!("{} {name}", change.as_str()))
-            .collect();
+        let owners = Owners::from([("b".to_owned(), 1000)]);
+        let changes = between(&files(before), &files(after), &owners);
+        let told = |it: &Changed| match it.owner {
+            Some(owner) => format!("{} {} of {owner}", it.change.as_str(), it.name),
+            None => format!("{} {}", it.change.as_str(), it.name),
+        };
+        let told: Vec<_> = changes.files.iter().map(told).collect();
         assert_eq!(told.join(", "), expected);
         assert_eq!(changes.more, 0);
     }
@@ -75,7 +84,7 @@ mod tests {
         check(
             "a:1 c:3 d:4",
             "b:2 c:4 d:4",
-            "removed a, added b, changed c",
+            "removed a, added b of 1000, changed c",
         );
         check("a:1 a:2", "a:1 a:3", "changed a");
         check("a:1 a:1", "a:1", "changed a");
@@ -86,9 +95,9 @@ mod tests {
         let many: Vec<_> = (100..350)
             .map(|it| (it.to_string(), String::new()))
             .collect();
-        let changes = between(&many, &[]);
+        let changes = between(&many, &[], &Owners::new());
         assert_eq!((changes.files.len(), changes.more), (100, 150));
         let last = changes.files.last().unwrap();
-        assert_eq!(*last, (Change::Removed, "199".to_owned()));
+        assert_eq!((last.change, last.name.as_str()), (Change::Removed, "199"));
     }
 }

@@ -104,7 +104,7 @@ fn ms(attempt: &Attempt, phase: Phase) -> Option<f64> {
 /// The files that changed, and how many more there are.
 fn changes(changes: &Changes) -> Option<String> {
     let shown = changes.files.iter().take(MAX_SHOWN);
-    let shown = shown.map(|(change, file)| format!("{} {file}", change.as_str()));
+    let shown = shown.map(|it| format!("{} {}", it.change.as_str(), it.name));
     let hidden = changes.files.len().saturating_sub(MAX_SHOWN) + changes.more;
     list(shown, hidden, ", ")
 }

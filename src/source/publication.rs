@@ -9,10 +9,10 @@ use std::{
 use crate::{
     authz::{Counts, Rejection, Revision, Snapshot, Sources, Valid},
     store::Publisher,
-    telemetry::{Attempt, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn},
+    telemetry::{Attempt, DecisionLog, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn},
 };
 
-use super::log;
+use super::{changes::Owners, log};
 
 mod by_hand;
 mod ledger;
@@ -30,6 +30,7 @@ pub(super) struct Publications {
     ledger: Mutex<Ledger>,
     /// Woken when something else is in force.
     wake: OnceLock<SyncSender<()>>,
+    decision_log: OnceLock<Arc<DecisionLog>>,
 }
 
 /// How a look went up to its result.
@@ -37,6 +38,10 @@ pub(super) struct Publications {
 pub(super) struct Look {
     pub(super) trigger: Trigger,
     pub(super) took: Vec<(Phase, Duration)>,
+    /// Who wanted it, if an operator did and is known.
+    pub(super) by: Option<String>,
+    /// Whose the files are.
+    pub(super) owners: Owners,
 }
 
 impl Look {
@@ -44,6 +49,8 @@ impl Look {
         Self {
             trigger,
             took: Vec::new(),
+            by: None,
+            owners: Owners::new(),
         }
     }
 }
@@ -61,6 +68,7 @@ impl Publications {
             keep,
             ledger: Mutex::new(Ledger::new(publisher)),
             wake: OnceLock::new(),
+            decision_log: OnceLock::new(),
         }
     }
 
@@ -68,6 +76,12 @@ impl Publications {
     pub(super) fn wakes(&self, wake: SyncSender<()>) {
         // There is one, who is told once.
         let _ = self.wake.set(wake);
+    }
+
+    /// Where attempts are recorded from now on.
+    pub(super) fn logs(&self, decision_log: Arc<DecisionLog>) {
+        // There is one, which is told once.
+        let _ = self.decision_log.set(decision_log);
     }
 
     /// What is in force.
@@ -133,6 +147,7 @@ impl Publications {
         self.tell(&ledger, None, attempt.clone());
         drop(ledger);
         if let Some(attempt) = attempt {
+            self.record(&attempt);
             log::restored(&attempt);
         }
         true
@@ -144,6 +159,7 @@ impl Publications {
         ledger.refused = None;
         let attempt = self.take(&mut ledger, candidate.clone(), look);
         drop(ledger);
+        self.record(&attempt);
         log::taken(&attempt, candidate.snapshot.counts());
     }
 
@@ -163,6 +179,7 @@ impl Publications {
         let first = ledger.in_force.is_none();
         drop(ledger);
         drop(before);
+        self.record(&attempt);
         // With nothing in force, whoever asked for the first load tells why there is none.
         if !first {
             log::refused(&attempt);
@@ -240,6 +257,13 @@ impl Publications {
             rollback: (self.keep > 0).then(|| ledger.rollback()),
             attempt,
         });
+    }
+
+    /// Puts it in the decision log. May wait there: not while others wait for us.
+    fn record(&self, attempt: &Attempt) {
+        if let Some(log) = self.decision_log.get() {
+            log.reloaded(attempt);
+        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -17,11 +17,12 @@ use tokio::sync::oneshot;
 use crate::{
     authz::{Kind, Rejection, Snapshot, Sources, Valid},
     store::{Override, Publisher},
-    telemetry::{Metrics, Phase, Status, Trigger},
+    telemetry::{DecisionLog, Metrics, Phase, Status, Trigger},
 };
 
 use super::{
     SourceSpec, cells,
+    changes::Owners,
     compile::compile,
     gates::{Gates, Unfit},
     proving::{self, Proving},
@@ -124,6 +125,13 @@ impl Reloader {
     #[must_use]
     pub fn proving(mut self, proving: Proving) -> Self {
         self.proving = Some(Arc::new(proving));
+        self
+    }
+
+    /// Records each attempt in the decision log, too.
+    #[must_use]
+    pub fn logging(self, decision_log: Arc<DecisionLog>) -> Self {
+        self.publications.logs(decision_log);
         self
     }
 
@@ -248,6 +256,7 @@ impl Reloader {
         if self.publications.settles(&revision, &look) {
             return;
         }
+        look.owners = self.owners();
         let files = sources.files();
         let files = files
             .map(|file| (file.name.clone(), file.digest()))
@@ -284,6 +293,12 @@ impl Reloader {
                 self.publications.refuse(refused, &look);
             }
         }
+    }
+
+    /// Whose the files are that were read last.
+    fn owners(&self) -> Owners {
+        let files = self.last_scan.iter().flat_map(|scan| &scan.files);
+        files.map(|it| (it.name.clone(), it.owner())).collect()
     }
 
     fn timed<T>(&self, look: &mut Look, phase: Phase, step: impl FnOnce() -> T) -> T {

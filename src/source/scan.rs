@@ -71,6 +71,7 @@ struct Stamp {
     mtime: (i64, i64),
     ctime: (i64, i64),
     inode: (u64, u64),
+    owner: u32,
 }
 
 /// The result of a walk. Two equal scans are, but for races, two equal sets of files.
@@ -103,6 +104,11 @@ impl Found {
     /// How long it was when it was looked at.
     pub(super) fn size_bytes(&self) -> u64 {
         self.stamp.len
+    }
+
+    /// The user that it belongs to.
+    pub(super) fn owner(&self) -> u32 {
+        self.stamp.owner
     }
 
     /// A finding about this file.
@@ -248,6 +254,7 @@ impl Stamp {
             mtime: (metadata.mtime(), metadata.mtime_nsec()),
             ctime: (metadata.ctime(), metadata.ctime_nsec()),
             inode: (metadata.dev(), metadata.ino()),
+            owner: metadata.uid(),
         }
     }
 }

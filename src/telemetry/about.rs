@@ -36,10 +36,24 @@ impl About {
         }
     }
 
+    /// The trace it belongs to, and the caller's span in that, as W3C writes them.
+    pub fn trace(&self) -> Option<(&str, &str)> {
+        self.traceparent.as_ref().and_then(trace)
+    }
+
+    /// Who asks, as far as that is known: by its credentials, its certificate or its user.
+    pub fn who(&self) -> Option<String> {
+        let certificate = self.certificate.as_deref();
+        let certificate = certificate.map(|it| format!("certificate {it}"));
+        let caller = self.caller.as_deref().map(str::to_owned);
+        let by_name = caller.or(certificate);
+        by_name.or_else(|| self.uid.map(|uid| format!("user {uid}")))
+    }
+
     /// The span. What becomes known after it was asked for first is not in it.
     pub fn span(&self) -> &Span {
         self.span.get_or_init(|| {
-            let trace = self.traceparent.as_ref().and_then(trace);
+            let trace = self.trace();
             let request_id = self.request_id.as_ref();
             let request_id = request_id.map(|id| String::from_utf8_lossy(id.as_bytes()));
             info_span!(

@@ -1,8 +1,8 @@
 //! Every metric family with its name, help, labels and buckets, registered once.
 
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts,
-    Registry, core::Collector,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Opts, Registry, core::Collector,
 };
 
 /// Decisions take microseconds; the tail is there to see a policy set gone wrong.
@@ -84,6 +84,14 @@ pub(super) struct Families {
     pub(super) watcher_up: IntGauge,
     /// File events that made us look again.
     pub(super) watch_events: IntCounterVec,
+    /// Records that were written to the decision log.
+    pub(super) log_records: IntCounter,
+    /// Records that are in no decision log.
+    pub(super) log_dropped: IntCounterVec,
+    /// Records that wait to be written.
+    pub(super) log_queue: IntGauge,
+    /// Writes to the decision log that failed.
+    pub(super) log_errors: IntCounter,
     /// Policies in force.
     pub(super) policies: IntGauge,
     /// Stored entities in force.
@@ -202,6 +210,23 @@ impl Families {
                 "File events that made us look again.",
                 &["kind"],
             )?,
+            log_records: new.counter(
+                "palisade_decision_log_records_total",
+                "Records that were written to the decision log.",
+            )?,
+            log_dropped: new.counters(
+                "palisade_decision_log_dropped_total",
+                "Records that are in no decision log.",
+                &["reason"],
+            )?,
+            log_queue: new.gauge(
+                "palisade_decision_log_queue_length",
+                "Records that wait to be written.",
+            )?,
+            log_errors: new.counter(
+                "palisade_decision_log_errors_total",
+                "Writes to the decision log that failed.",
+            )?,
             policies: new.gauge("palisade_policies", "Policies in force.")?,
             entities: new.gauge("palisade_entities", "Stored entities in force.")?,
             schema_actions: new.gauge(
@@ -220,6 +245,10 @@ impl Register<'_> {
         labels: &[&str],
     ) -> Result<IntCounterVec, prometheus::Error> {
         self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.registered(IntCounter::new(name, help)?)
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

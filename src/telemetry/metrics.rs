@@ -12,7 +12,7 @@ use prometheus::{
 
 use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
-use super::{Phase, ReloadResult, families::Families, series::Series};
+use super::{Dropped, Phase, ReloadResult, families::Families, series::Series};
 
 /// The kinds of file events that are counted.
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
@@ -71,6 +71,9 @@ impl Metrics {
         }
         for kind in WATCH_EVENTS {
             let _ = families.watch_events.with_label_values(&[kind]);
+        }
+        for why in Dropped::ALL {
+            let _ = families.log_dropped.with_label_values(&[why.as_str()]);
         }
         Ok(Arc::new(Self {
             series: ArcSwap::from_pointee(Series::start(&families)),
@@ -223,6 +226,29 @@ impl Metrics {
     pub fn certificate_ends(&self, listener: &'static str, at: SystemTime) {
         let ends = &self.families.certificate_not_after;
         set_time(&ends.with_label_values(&[listener]), at);
+    }
+
+    /// So many records were written to the decision log.
+    pub fn log_written(&self, records: usize) {
+        self.families.log_records.inc_by(records as u64);
+    }
+
+    /// So many records will never be in the decision log.
+    pub fn log_dropped(&self, why: Dropped, records: usize) {
+        let dropped = &self.families.log_dropped;
+        let dropped = dropped.with_label_values(&[why.as_str()]);
+        dropped.inc_by(records as u64);
+    }
+
+    /// So many records wait to be written to the decision log.
+    pub fn log_waits(&self, records: usize) {
+        let queue = &self.families.log_queue;
+        queue.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// A write to the decision log failed.
+    pub fn log_failed(&self) {
+        self.families.log_errors.inc();
     }
 
     /// Size of a request body, in bytes.

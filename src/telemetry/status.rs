@@ -12,7 +12,7 @@ mod attempt;
 mod kept;
 mod proofs;
 
-pub use attempt::{Attempt, Change, Changes, Phase, ReloadResult, Trigger};
+pub use attempt::{Attempt, Change, Changed, Changes, Phase, ReloadResult, Trigger};
 pub use kept::{Kept, KeptKind};
 pub use proofs::{CellKey, CellProof, CellProofs, CellState, Standing};
 
@@ -41,6 +41,8 @@ pub struct Health {
     pub watcher: Check,
     /// What is on disk is what is in force.
     pub sources: Check,
+    /// Decisions are written to the log.
+    pub decision_log: Check,
     /// The decisions listener accepts; failed while draining.
     pub listener: Check,
 }
@@ -127,9 +129,10 @@ impl Health {
             snapshot,
             watcher,
             sources,
+            decision_log,
             listener,
         } = self;
-        [snapshot, watcher, sources, listener]
+        [snapshot, watcher, sources, decision_log, listener]
             .iter()
             .all(|check| check.is_ready())
     }
@@ -143,6 +146,7 @@ impl Status {
             snapshot: Check::Failed("no snapshot yet".to_owned()),
             watcher: Check::Degraded("not watching yet".to_owned()),
             sources: Check::Ok,
+            decision_log: Check::Off("decisions are not logged".to_owned()),
             listener: Check::Failed("not listening yet".to_owned()),
         };
         let inner = Reading {
@@ -171,6 +175,11 @@ impl Status {
     /// The decisions listener accepts, or not.
     pub fn set_listener(&self, check: Check) {
         self.inner().health.listener = check;
+    }
+
+    /// Records of decisions are written, or not.
+    pub fn set_decision_log(&self, check: Check) {
+        self.inner().health.decision_log = check;
     }
 
     /// The watcher lives, or not.

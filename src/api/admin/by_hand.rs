@@ -61,16 +61,17 @@ pub(super) fn no_page(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 impl Wish {
-    /// Does it, and tells what is in force then. Blocks for the time of a swap.
+    /// Does it for somebody, and tells what is in force then. Blocks for the time of a swap.
     pub(super) fn fulfil(
         self,
         by_hand: &Arc<dyn Override>,
+        by: Option<String>,
         status: &Status,
     ) -> Result<Reply, Refusal> {
         match self {
-            Self::Accept(revision) => by_hand.accept(&revision),
-            Self::Pin(revision) => by_hand.pin(&revision),
-            Self::Unpin => by_hand.unpin(),
+            Self::Accept(revision) => by_hand.accept(&revision, by),
+            Self::Pin(revision) => by_hand.pin(&revision, by),
+            Self::Unpin => by_hand.unpin(by),
         }
         .map_err(|error| match error {
             OverrideError::Invalid { .. }

@@ -83,10 +83,7 @@ impl<'a> Checks<'a> {
             snapshot: State::of(&health.snapshot),
             watcher: State::of(&health.watcher),
             sources: State::of(&health.sources),
-            decision_log: State {
-                state: "off",
-                message: None,
-            },
+            decision_log: State::of(&health.decision_log),
             listener: State::of(&health.listener),
         }
     }

@@ -111,10 +111,11 @@ impl Ledger {
         Attempt {
             at: SystemTime::now(),
             trigger: look.trigger,
+            by: look.by.clone(),
             from: self.in_force.as_ref().map(|it| revision(&it.snapshot)),
             revision: to.map(|it| revision(&it.snapshot)),
             result,
-            changes: self.changes_to(to.map(|it| &*it.files)),
+            changes: self.changes_to(to.map(|it| &*it.files), look),
             findings: to.map_or_else(Vec::new, |it| it.snapshot.warnings().to_vec()),
             took: look.took.clone(),
         }
@@ -125,16 +126,18 @@ impl Ledger {
         let result = ReloadResult::Rejected(refused.rejection.reason());
         Attempt {
             revision: refused.revision.as_ref().map(Revision::to_string),
-            changes: self.changes_to(refused.files.as_deref()),
+            changes: self.changes_to(refused.files.as_deref(), look),
             findings: refused.rejection.findings().to_vec(),
             ..self.attempt(look, result, None)
         }
     }
 
     /// How files differ from those of what is in force; not at all if nobody could read them.
-    pub(super) fn changes_to(&self, files: Option<&changes::Files>) -> Changes {
+    fn changes_to(&self, files: Option<&changes::Files>, look: &Look) -> Changes {
         let before = self.in_force.as_ref().map_or(&[][..], |it| &it.files);
-        files.map_or_else(Changes::default, |files| changes::between(before, files))
+        files.map_or_else(Changes::default, |files| {
+            changes::between(before, files, &look.owners)
+        })
     }
 
     pub(super) fn is_in_force(&self, revision: &Revision) -> bool {

@@ -11,6 +11,8 @@ pub struct Attempt {
     pub at: SystemTime,
     /// What began it.
     pub trigger: Trigger,
+    /// Who wanted it, if an operator did and is known.
+    pub by: Option<String>,
     /// The revision that was in force.
     pub from: Option<String>,
     /// The revision of the candidate, if it could be read.
@@ -72,9 +74,20 @@ pub enum Phase {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The first of them, in byte order.
-    pub files: Vec<(Change, String)>,
+    pub files: Vec<Changed>,
     /// How many more there are.
     pub more: usize,
+}
+
+/// A file that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// How it differs.
+    pub change: Change,
+    /// As the operator would write it.
+    pub name: String,
+    /// The user that it belongs to, if it is still there.
+    pub owner: Option<u32>,
 }
 
 /// How a file differs.

@@ -16,6 +16,8 @@ use super::rfc3339;
 pub(super) struct AttemptLine<'a> {
     at: String,
     trigger: &'static str,
+    /// Who wanted it, if an operator did and is known.
+    by: Option<&'a str>,
     /// What was in force.
     from: Option<&'a str>,
     /// The candidate's.
@@ -34,6 +36,8 @@ pub(super) struct AttemptLine<'a> {
 struct ChangeLine<'a> {
     change: &'static str,
     file: &'a str,
+    /// The user that the file belongs to, if it is still there.
+    owner: Option<u32>,
 }
 
 /// What can be brought back.
@@ -55,14 +59,16 @@ impl<'a> AttemptLine<'a> {
     pub(super) fn of(attempt: &'a Attempt) -> Self {
         let [result, reason] = attempt.result.labels();
         let changes = attempt.changes.files.iter();
-        let changes = changes.map(|(change, file)| ChangeLine {
-            change: change.as_str(),
-            file,
+        let changes = changes.map(|it| ChangeLine {
+            change: it.change.as_str(),
+            file: &it.name,
+            owner: it.owner,
         });
         let took = attempt.durations_ms();
         Self {
             at: rfc3339(attempt.at),
             trigger: attempt.trigger.as_str(),
+            by: attempt.by.as_deref(),
             from: attempt.from.as_deref(),
             revision: attempt.revision.as_deref(),
             result,

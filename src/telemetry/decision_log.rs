@@ -1,0 +1,326 @@
+//! The decision log: one line for each decision, reload and turn of the service's life, for auditors.
+//!
+//! Whoever decides puts a line into a bounded queue and goes on; a thread writes them. What finds no
+//! place is counted, and the log itself tells that there is a gap.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::authz::{self, Answer, Revision};
+
+use super::{About, Attempt, Check, Metrics, Status, Throttle};
+
+mod ocsf;
+mod question;
+mod queue;
+mod record;
+mod sink;
+mod writer;
+
+pub use question::Question;
+use queue::{Queue, Unqueued};
+use record::{Decided, Event, Record, Reload};
+use sink::Sink;
+use writer::Writer;
+
+/// How long what waits may take to be written once nothing more comes: with the grace of the
+/// listeners it is less than the half minute after which an orchestrator kills.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// To the end of this file, which is made if there is none.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+/// What a record looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordFormat {
+    /// One JSON object of our own.
+    Json,
+    /// An event of OCSF 1.0 as JSON.
+    Ocsf,
+}
+
+/// What happens to a record for which the queue has no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The decision waits for a place: no answer without its record.
+    Block,
+    /// It is dropped and counted: no answer waits.
+    Drop,
+}
+
+/// Why a record is in no log; the `reason` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It found no place.
+    QueueFull,
+    /// It could not be written before the end.
+    Shutdown,
+}
+
+/// What is logged, and where.
+#[derive(Clone, Debug)]
+pub struct LogRules {
+    /// Where records go.
+    pub target: LogTarget,
+    /// What they look like.
+    pub format: RecordFormat,
+    /// What happens if they come faster than they are written.
+    pub overflow: Overflow,
+    /// How many bytes of records may wait.
+    pub queue_bytes: usize,
+    /// Which part of the allows is written, from 0 to 1. Denials always are.
+    pub allows: f64,
+    /// The keys of the context that are written; nothing else of it is.
+    pub context: Vec<String>,
+    /// Whether the properties and entities that came with a question are written.
+    pub entities: bool,
+}
+
+/// Why there is no decision log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file cannot be opened.
+    #[error("the decision log `{target}` cannot be opened: {source}")]
+    Open {
+        /// Where records should have gone.
+        target: LogTarget,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// No thread can be made for it.
+    #[error("the decision log has no thread: {0}")]
+    Thread(#[source] io::Error),
+    /// The first line cannot be written, and no decision may go without one.
+    #[error(
+        "the decision log `{target}` cannot be written: {source}; with \
+         `--decision-log-overflow=drop` answers would be given all the same"
+    )]
+    Write {
+        /// Where records should have gone.
+        target: LogTarget,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// A decision, with what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// The request that it was asked in.
+    pub about: &'a About,
+    /// What was asked.
+    pub question: &'a Question<'a>,
+    /// Of the snapshot that decided.
+    pub revision: &'a Revision,
+    /// What it decided.
+    pub answer: &'a Answer,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// Takes records, and has a thread write them until it is closed.
+#[derive(Debug)]
+pub struct DecisionLog {
+    rules: LogRules,
+    queue: Arc<Queue>,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    /// For lines about records that are dropped.
+    notices: Throttle,
+    /// Told when the writer has ended.
+    written: Mutex<Receiver<()>>,
+}
+
+/// Ends with the thread that writes.
+#[derive(Debug)]
+pub struct LogEnd(oneshot::Receiver<()>);
+
+impl LogEnd {
+    /// Waits for the thread to end.
+    pub async fn ended(&mut self) {
+        // Nothing is ever sent: the sender is dropped when the thread ends.
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl DecisionLog {
+    /// Opens the log, and writes a first line, which proves that it can be written.
+    ///
+    /// # Errors
+    /// It cannot be opened; or it cannot be written, and no answer may go without a record.
+    pub fn open(
+        rules: LogRules,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Result<(Arc<Self>, LogEnd), LogError> {
+        let target = rules.target.clone();
+        let sink = Sink::open(&target).map_err(|source| LogError::Open {
+            target: target.clone(),
+            source,
+        })?;
+        let mut writer = Writer {
+            sink,
+            queue: Arc::new(Queue::new(rules.queue_bytes)),
+            metrics: Arc::clone(&metrics),
+            status: Arc::clone(&status),
+            format: rules.format,
+            overflow: rules.overflow,
+            notices: Throttle::lasting(),
+        };
+        let started = line(rules.format, &Event::started(&rules).record());
+        if let Err(source) = writer.first(&started)
+            && rules.overflow == Overflow::Block
+        {
+            return Err(LogError::Write { target, source });
+        }
+        info!(target = %target, "decisions are logged to {target}");
+        let (end, ended) = oneshot::channel();
+        let (done, written) = mpsc::channel();
+        let log = Self {
+            rules,
+            queue: Arc::clone(&writer.queue),
+            metrics,
+            status,
+            notices: Throttle::lasting(),
+            written: Mutex::new(written),
+        };
+        thread::Builder::new()
+            .name("decision-log".to_owned())
+            .spawn(move || {
+                // Dropped when the thread ends, also by a panic.
+                let _ends = (end, done);
+                writer.run();
+            })
+            .map_err(LogError::Thread)?;
+        Ok((Arc::new(log), LogEnd(ended)))
+    }
+
+    /// Records a decision, unless it is an allow that is left out.
+    pub fn decided(&self, decision: &Decision<'_>) {
+        let id = Uuid::now_v7();
+        let allowed = decision.answer.decision() == authz::Decision::Allow;
+        if allowed && !self.is_sampled(id) {
+            return;
+        }
+        self.record(&Record::Decision(Decided::new(id, decision, &self.rules)));
+    }
+
+    /// Records an attempt to bring something else into force.
+    pub fn reloaded(&self, attempt: &Attempt) {
+        self.record(&Record::Reload(Reload::from(attempt)));
+    }
+
+    /// The service stops: from now on no decision waits longer for a place than until what is in
+    /// flight has had its time.
+    pub fn draining(&self, grace: Duration) {
+        self.record(&Event::Draining.record());
+        self.queue.waits_until(Instant::now() + grace);
+    }
+
+    /// Opens the file anew, which somebody has moved away.
+    pub fn reopen(&self) {
+        self.queue.reopen();
+    }
+
+    /// Writes what waits, and ends. Blocks for some seconds at most.
+    pub fn close(&self) {
+        self.record(&Event::Stopped.record());
+        self.queue.close(Instant::now() + FLUSH);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        // The writer may be in the middle of a write that never ends.
+        if written.recv_timeout(FLUSH + FLUSH / 5) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let left = self.queue.records();
+            self.metrics.log_dropped(Dropped::Shutdown, left);
+            error!(left, "the decision log takes no more: {left} records are lost");
+        }
+    }
+
+    fn record(&self, record: &Record<'_>) {
+        let line = line(self.rules.format, record);
+        let queued = match self.rules.overflow {
+            Overflow::Block => self.queue.wait_push(&line),
+            Overflow::Drop => self.queue.push(&line),
+        };
+        match queued {
+            Ok(waiting) => self.metrics.log_waits(waiting),
+            Err(Unqueued::Closed) => self.metrics.log_dropped(Dropped::Shutdown, 1),
+            Err(Unqueued::Full) => self.lost(),
+        }
+    }
+
+    fn lost(&self) {
+        self.metrics.log_dropped(Dropped::QueueFull, 1);
+        if let Some(suppressed) = self.notices.take(Instant::now()) {
+            warn!(
+                suppressed,
+                "records of decisions are dropped: they come faster than they are written"
+            );
+            let why = "records are dropped: they come faster than they are written";
+            self.status.set_decision_log(Check::Degraded(why.to_owned()));
+        }
+    }
+
+    /// By the random half of its id, so that a decision is in all logs it should be in or in none.
+    fn is_sampled(&self, id: Uuid) -> bool {
+        let (_, random) = id.as_u64_pair();
+        // The two highest bits are the variant.
+        let drawn = (random << 2) as f64 / u64::MAX as f64;
+        self.rules.allows >= 1.0 || drawn < self.rules.allows
+    }
+}
+
+impl Dropped {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::QueueFull, Self::Shutdown];
+
+    /// The `reason` label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl std::fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stdout => f.write_str("stdout"),
+        }
+    }
+}
+
+/// A record as it is written, its line feed included.
+fn line(format: RecordFormat, record: &Record<'_>) -> Vec<u8> {
+    let mut line = Vec::with_capacity(512);
+    let written = match format {
+        RecordFormat::Json => serde_json::to_writer(&mut line, record),
+        RecordFormat::Ocsf => serde_json::to_writer(&mut line, &ocsf::event(record)),
+    };
+    // Memory takes all of it, and every record has a JSON text.
+    if let Err(error) = written {
+        error!(%error, "a record could not be made: {error}");
+        line.clear();
+    }
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,146 @@
+//! The thread that writes: takes all lines there are, and tries again what fails.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tracing::{error, info, warn};
+
+use crate::telemetry::{Check, Metrics, Status, Throttle};
+
+use super::{
+    Dropped, Overflow, RecordFormat, line,
+    queue::{Queue, Work},
+    record::Event,
+    sink::Sink,
+};
+
+/// Before what failed is tried again: a disk has room again when somebody has made some.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes what the queue has.
+pub(super) struct Writer {
+    pub(super) sink: Sink,
+    pub(super) queue: Arc<Queue>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) status: Arc<Status>,
+    pub(super) format: RecordFormat,
+    pub(super) overflow: Overflow,
+    pub(super) notices: Throttle,
+}
+
+impl Writer {
+    /// Writes a first line, to see whether that can be done. If not, it is the first that is tried
+    /// again.
+    pub(super) fn first(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut from = 0;
+        let written = self.sink.write(line, &mut from);
+        match &written {
+            Ok(()) => {
+                self.metrics.log_written(1);
+                self.status.set_decision_log(Check::Ok);
+            }
+            Err(error) => {
+                self.failed(error);
+                // The queue is empty, so that there is room.
+                let _ = self.queue.push(line.get(from..).unwrap_or_default());
+            }
+        }
+        written
+    }
+
+    /// Writes until the queue is closed and empty, or the time for that is over.
+    pub(super) fn run(mut self) {
+        loop {
+            let mut work = self.queue.take();
+            if work.reopen {
+                self.reopen();
+            }
+            if work.lost > 0 {
+                let gap = Event::Dropped { records: work.lost };
+                work.lines.extend(line(self.format, &gap.record()));
+                work.count += 1;
+            }
+            let closed = work.closed.is_some();
+            self.write(work);
+            self.metrics.log_waits(self.queue.done());
+            if closed {
+                return;
+            }
+        }
+    }
+
+    /// Writes it all, however often it has to be tried, but for the end.
+    fn write(&mut self, mut work: Work) {
+        let mut from = 0;
+        let mut has_failed = false;
+        while let Err(error) = self.sink.write(&work.lines, &mut from) {
+            has_failed = true;
+            self.failed(&error);
+            let left = work.closed.map_or(PAUSE, |until| until - Instant::now());
+            let (reopen, closed) = self.queue.pause(PAUSE.min(left));
+            if reopen && self.reopen() {
+                from = start_of_line(&work.lines, from);
+            }
+            work.closed = closed;
+            if closed.is_some_and(|until| Instant::now() >= until) {
+                let lost = lines(work.lines.get(from..).unwrap_or_default());
+                self.metrics.log_written(work.count.saturating_sub(lost));
+                self.metrics.log_dropped(Dropped::Shutdown, lost);
+                error!(lost, "the decision log cannot be written: {lost} records are lost");
+                return;
+            }
+        }
+        self.metrics.log_written(work.count);
+        if has_failed {
+            info!("the decision log is written again");
+        }
+        if work.lost == 0 && work.count > 0 {
+            self.status.set_decision_log(Check::Ok);
+        }
+    }
+
+    fn failed(&self, error: &io::Error) {
+        self.metrics.log_failed();
+        let why = format!("records cannot be written: {error}");
+        self.status.set_decision_log(match self.overflow {
+            Overflow::Block => Check::Failed(why),
+            Overflow::Drop => Check::Degraded(why),
+        });
+        if let Some(suppressed) = self.notices.take(Instant::now()) {
+            warn!(%error, suppressed, "the decision log cannot be written: {error}");
+        }
+    }
+
+    /// Whether the file is another one now.
+    fn reopen(&mut self) -> bool {
+        match self.sink.reopen() {
+            Ok(()) => {
+                info!("the decision log is opened anew");
+                let reopened = line(self.format, &Event::Reopened.record());
+                if self.queue.push(&reopened).is_err() {
+                    self.metrics.log_dropped(Dropped::QueueFull, 1);
+                }
+                true
+            }
+            Err(error) => {
+                self.metrics.log_failed();
+                warn!(%error, "the decision log cannot be opened anew, and goes on in the file that is open: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// Where the line begins that a byte is in.
+fn start_of_line(lines: &[u8], byte: usize) -> usize {
+    let before = lines.get(..byte).unwrap_or_default();
+    let end = before.iter().rposition(|it| *it == b'\n');
+    end.map_or(0, |end| end + 1)
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|it| **it == b'\n').count()
+}
