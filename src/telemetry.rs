@@ -16,8 +16,9 @@ pub use decision_log::{
 };
 pub use metrics::{InFlight, Metrics, Replies};
 pub use status::{
-    Attempt, CellKey, CellProof, CellProofs, CellState, Change, Changed, Changes, Check, Health, InForce,
-    Kept, KeptKind, Phase, Reading, ReloadResult, Rollback, Standing, Status, Trigger, Turn,
+    Attempt, CellKey, CellProof, CellProofs, CellState, Change, Changed, Changes, Check, Health,
+    InForce, Kept, KeptKind, Phase, Reading, ReloadResult, Rollback, Standing, Status, Trigger,
+    Turn,
 };
 pub use throttle::Throttle;
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

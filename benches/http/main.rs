@@ -34,6 +34,7 @@ mod growth;
 mod inline;
 #[path = "../shared/load.rs"]
 mod load;
+mod log;
 #[path = "../shared/measure.rs"]
 mod measure;
 mod palisade;
@@ -80,6 +81,8 @@ enum Section {
     Batch,
     /// Over a unix socket.
     Unix,
+    /// With a log of every decision.
+    Log,
     /// Until the first answer.
     Start,
 }
@@ -117,6 +120,7 @@ impl Section {
             Self::Entities => growth::entities(bench, report),
             Self::Floor => floor::run(bench, report),
             Self::Inline => inline::run(bench, report),
+            Self::Log => log::run(bench, report),
             Self::Policies => growth::policies(bench, report),
             Self::Start => start::run(bench, report),
             Self::Unix => unix::run(bench, report),

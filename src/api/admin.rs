@@ -125,7 +125,7 @@ impl Admin {
             Endpoint::Unpin => {
                 let by_hand = self.by_hand(&request)?;
                 self.fulfil(by_hand, Wish::Unpin, about).await
-            },
+            }
         }?;
         reply.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         Ok(reply)

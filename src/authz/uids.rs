@@ -25,10 +25,12 @@ pub(super) fn parse(json: &Json<'_>) -> Result<EntityUid, String> {
 
 /// A uid in Cedar's syntax; what is none, as it was written.
 pub(super) fn text(json: &Json<'_>) -> String {
-    match json {
-        Json::String(text) if is_plain(text) => text.as_ref().to_owned(),
-        _ => parse(json).map_or_else(|_| json.to_value().to_string(), |uid| uid.to_string()),
+    if let Json::String(text) = json
+        && is_plain(text)
+    {
+        return text.as_ref().to_owned();
     }
+    parse(json).map_or_else(|_| json.to_value().to_string(), |uid| uid.to_string())
 }
 
 /// Whether it is the text of a uid that can be written in one way only, as most are.

@@ -21,7 +21,7 @@ use crate::{
     server::{Keeper, Keeping, Limits, Places, ServerError, Threads},
     source::{CandidateFolders, Reloader, Running, SourceSpec},
     store,
-    telemetry::{self, Check, LogFormat, Metrics, Status},
+    telemetry::{self, Check, DecisionLog, LogFormat, Metrics, Status},
 };
 
 use super::{Exit, Failure, spec};
@@ -36,6 +36,13 @@ use reload::{proving, rules};
 
 /// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
 const THREADS: usize = 2;
+
+/// How long what waits for the decision log may take to be written once all is answered: with the
+/// graces before it is less than the half minute after which an orchestrator kills.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// The same after a fault, or a second signal: enough for a log that can be written.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Most threads for blocking work, as tokio has it.
 const BLOCKING_THREADS: usize = 512;
@@ -67,7 +74,11 @@ impl Serve {
             let _entered = runtime.enter();
             Service::load(&config)?
         };
+        let log = service.parts.recording.log().cloned();
         let ended = runtime.block_on(service.run(places, threads, config.shutdown_grace));
+        if let Some(log) = log {
+            log.close(if ended.is_ok() { FLUSH } else { LAST_WORDS });
+        }
         // Whatever still runs has had its grace, or was told to end at once.
         runtime.shutdown_background();
         ended
@@ -96,7 +107,6 @@ struct Service {
     decisions: (Open, Arc<Decisions>),
     admin: (Open, Arc<Admin>),
     parts: Parts,
-    recording: Recording,
     signals: Signals,
     status: Arc<Status>,
 }
@@ -105,7 +115,7 @@ struct Service {
 struct Parts {
     reloading: Running,
     keeping: Keeping,
-    answering: JoinSet<()>,
+    recording: Recording,
 }
 
 impl Service {
@@ -115,6 +125,7 @@ impl Service {
         let spec = spec(config.sources.clone())?;
         let metrics = Metrics::new().map_err(Failure::runtime)?;
         let status = Arc::new(Status::new());
+        let recording = Recording::start(config.decision_log.as_ref(), &metrics, &status)?;
         let candidates = candidates(config, &spec);
         let (publisher, reader) = store::store();
         let mut reloader = Reloader::new(
@@ -127,14 +138,20 @@ impl Service {
         if let Some(proving) = proving(&config.reload)? {
             reloader = reloader.proving(proving);
         }
+        if let Some(log) = recording.log() {
+            reloader = reloader.logging(Arc::clone(log));
+        }
         reloader.first_load()?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
-        let signals = Signals::new()?;
+        let signals = Signals::new(recording.log())?;
         let on_error = match config.on_policy_error {
             PolicyErrorRule::Cedar => OnPolicyError::Cedar,
             PolicyErrorRule::Deny => OnPolicyError::Deny,
         };
-        let pdp = Pdp::new(reader, Arc::clone(&metrics), on_error);
+        let mut pdp = Pdp::new(reader, Arc::clone(&metrics), on_error);
+        if let Some(log) = recording.log() {
+            pdp = pdp.logging(Arc::clone(log));
+        }
         let limits = api::Limits {
             body_bytes: config.max_body_bytes,
             batch: config.max_batch,
@@ -162,10 +179,13 @@ impl Service {
         Ok(Self {
             decisions: (to_decisions.open()?, Arc::new(decisions)),
             admin: (to_admin.open()?, Arc::new(admin)),
-            keeping: keeper
-                .start(config.reload.poll_interval)
-                .map_err(Failure::runtime)?,
-            reloading: reloader.start().map_err(Failure::runtime)?,
+            parts: Parts {
+                keeping: keeper
+                    .start(config.reload.poll_interval)
+                    .map_err(Failure::runtime)?,
+                reloading: reloader.start().map_err(Failure::runtime)?,
+                recording,
+            },
             signals,
             status,
         })
@@ -197,16 +217,19 @@ impl Service {
             tokio::spawn(async move { open.run(handler, limit, &Threads::here(), stopped).await });
         self.status.set_listener(Check::Ok);
 
-        let mut files = (self.reloading, self.keeping, answering);
+        let mut parts = (self.parts, answering);
         tokio::select! {
-            failure = fault(&mut decisions, &mut admin, &mut files) => return Err(failure),
+            failure = fault(&mut decisions, &mut admin, &mut parts) => return Err(failure),
             () = self.signals.next() => {}
         }
         self.status
             .set_listener(Check::Failed("draining".to_owned()));
         info!("draining");
+        if let Some(log) = parts.0.recording.log() {
+            log.draining(grace + limits(0).grace);
+        }
         tokio::select! {
-            failure = fault(&mut decisions, &mut admin, &mut files) => return Err(failure),
+            failure = fault(&mut decisions, &mut admin, &mut parts) => return Err(failure),
             () = self.signals.next() => return Err(cut_off()),
             () = tokio::time::sleep(grace) => {}
         }
@@ -220,7 +243,7 @@ impl Service {
             }
         }
         drop(stop_threads);
-        let (.., mut answering) = files;
+        let (_, mut answering) = parts;
         while answering.join_next().await.is_some() {}
         info!("stopped");
         Ok(Exit::Ok)
@@ -256,13 +279,14 @@ type Server = JoinHandle<Result<(), ServerError>>;
 async fn fault(
     decisions: &mut Server,
     admin: &mut Server,
-    (reloading, keeping, answering): &mut (Running, Keeping, JoinSet<()>),
+    (parts, answering): &mut (Parts, JoinSet<()>),
 ) -> Failure {
     let (part, ended) = tokio::select! {
         ended = decisions => ("decisions listener", told(ended)),
         ended = admin => ("admin listener", told(ended)),
-        () = reloading.ended() => ("reload loop", Ok(())),
-        () = keeping.ended() => ("loop over the access files", Ok(())),
+        () = parts.reloading.ended() => ("reload loop", Ok(())),
+        () = parts.keeping.ended() => ("loop over the access files", Ok(())),
+        () = parts.recording.ended() => ("decision log", Ok(())),
         _ = answering.join_next() => ("threads that answer", Ok(())),
     };
     ended
@@ -294,25 +318,37 @@ fn causes(error: &dyn Error) -> String {
     text
 }
 
-/// What an orchestrator or a person at a terminal sends to stop us.
+/// What an orchestrator or a person at a terminal sends to stop us, and what a rotation of logs does.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
+    log: Option<Arc<DecisionLog>>,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    fn new(log: Option<&Arc<DecisionLog>>) -> Result<Self, Failure> {
         let of = |kind| signal(kind).map_err(Failure::runtime);
         Ok(Self {
             interrupt: of(SignalKind::interrupt())?,
             terminate: of(SignalKind::terminate())?,
+            hang_up: of(SignalKind::hangup())?,
+            log: log.cloned(),
         })
     }
 
+    /// Waits for one that ends the service; the decision log is opened anew meanwhile, as often as
+    /// somebody asks for it.
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => match &self.log {
+                    Some(log) => log.reopen(),
+                    None => info!("SIGHUP opens the decision log anew, and there is none"),
+                },
+            }
         }
     }
 }

@@ -9,7 +9,9 @@ use std::{
 use crate::{
     authz::{Counts, Rejection, Revision, Snapshot, Sources, Valid},
     store::Publisher,
-    telemetry::{Attempt, DecisionLog, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn},
+    telemetry::{
+        Attempt, DecisionLog, InForce, Metrics, Phase, ReloadResult, Status, Trigger, Turn,
+    },
 };
 
 use super::{changes::Owners, log};

@@ -35,10 +35,6 @@ use record::{Decided, Event, Record, Reload};
 use sink::Sink;
 use writer::Writer;
 
-/// How long what waits may take to be written once nothing more comes: with the grace of the
-/// listeners it is less than the half minute after which an orchestrator kills.
-const FLUSH: Duration = Duration::from_secs(5);
-
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
@@ -240,16 +236,19 @@ impl DecisionLog {
         self.queue.reopen();
     }
 
-    /// Writes what waits, and ends. Blocks for some seconds at most.
-    pub fn close(&self) {
+    /// Writes what waits, and ends. Blocks for as long at most, or a little more.
+    pub fn close(&self, within: Duration) {
         self.record(&Event::Stopped.record());
-        self.queue.close(Instant::now() + FLUSH);
+        self.queue.close(Instant::now() + within);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         // The writer may be in the middle of a write that never ends.
-        if written.recv_timeout(FLUSH + FLUSH / 5) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if written.recv_timeout(within + within / 5) == Err(mpsc::RecvTimeoutError::Timeout) {
             let left = self.queue.records();
             self.metrics.log_dropped(Dropped::Shutdown, left);
-            error!(left, "the decision log takes no more: {left} records are lost");
+            error!(
+                left,
+                "the decision log takes no more: {left} records are lost"
+            );
         }
     }
 
@@ -274,7 +273,8 @@ impl DecisionLog {
                 "records of decisions are dropped: they come faster than they are written"
             );
             let why = "records are dropped: they come faster than they are written";
-            self.status.set_decision_log(Check::Degraded(why.to_owned()));
+            self.status
+                .set_decision_log(Check::Degraded(why.to_owned()));
         }
     }
 

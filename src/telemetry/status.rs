@@ -259,6 +259,7 @@ mod tests {
         Arc::new(Attempt {
             at: SystemTime::UNIX_EPOCH,
             trigger: Trigger::Poll,
+            by: None,
             from: None,
             revision: Some(revision.to_owned()),
             result: ReloadResult::Applied,

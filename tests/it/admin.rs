@@ -7,7 +7,9 @@ use std::{
 
 use palisade::{
     authz::{Finding, Kind},
-    telemetry::{Attempt, Change, Changes, Check, Phase, ReloadResult, Rollback, Trigger, Turn},
+    telemetry::{
+        Attempt, Change, Changed, Changes, Check, Phase, ReloadResult, Rollback, Trigger, Turn,
+    },
 };
 use serde_json::{Value, json};
 
@@ -109,11 +111,16 @@ fn status_says_what_is_in_force_and_how_it_came_to_be() {
     let attempt = Attempt {
         at,
         trigger: Trigger::Event,
+        by: None,
         from: Some("aaa".to_owned()),
         revision: Some("abc".to_owned()),
         result: ReloadResult::Rejected(Kind::Parse),
         changes: Changes {
-            files: vec![(Change::Changed, "a.cedar".to_owned())],
+            files: vec![Changed {
+                change: Change::Changed,
+                name: "a.cedar".to_owned(),
+                owner: Some(1000),
+            }],
             more: 7,
         },
         findings: vec![
@@ -154,11 +161,12 @@ fn status_says_what_is_in_force_and_how_it_came_to_be() {
         json!({
             "at": "2026-01-01T00:00:00Z",
             "trigger": "event",
+            "by": null,
             "from": "aaa",
             "revision": "abc",
             "result": "rejected",
             "reason": "parse",
-            "changes": [{"change": "changed", "file": "a.cedar"}],
+            "changes": [{"change": "changed", "file": "a.cedar", "owner": 1000}],
             "more_changes": 7,
             "duration_ms": {"read": 1.5},
             "findings": [{

@@ -23,6 +23,8 @@ mod contract;
 #[cfg(test)]
 mod corpora;
 #[cfg(test)]
+mod decision_log;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod logs;

@@ -33,7 +33,11 @@ pub struct DecisionLogArgs {
     #[arg(long, env = "PALISADE_DECISION_LOG_QUEUE", value_name = "BYTES")]
     pub decision_log_queue: Option<usize>,
     /// Write this part of the allows, from 0 to 1; denials are always written [default: 1]
-    #[arg(long, env = "PALISADE_DECISION_LOG_SAMPLE_ALLOWS", value_name = "RATIO")]
+    #[arg(
+        long,
+        env = "PALISADE_DECISION_LOG_SAMPLE_ALLOWS",
+        value_name = "RATIO"
+    )]
     pub decision_log_sample_allows: Option<Ratio>,
     /// Write the values of these keys of the context; no others are ever written
     #[arg(

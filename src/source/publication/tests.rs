@@ -105,13 +105,13 @@ fn files_that_go_back_to_what_is_pinned_say_what_is_in_force() {
     let office = Office::new();
     office.files_say("good");
     office.files_say("bad");
-    office.publications.pin(&revision("good")).unwrap();
+    office.publications.pin(&revision("good"), None).unwrap();
     office.check("good", WAITS, 3);
     // No gate is asked, and nothing waits that the files do not say any more.
     office.files_say("good");
     office.check("good", PINNED, 4);
     assert_eq!(office.last(), ReloadResult::Unchanged);
-    office.publications.unpin().unwrap();
+    office.publications.unpin(None).unwrap();
     office.check("good", "Ok", 5);
 }
 
@@ -120,11 +120,11 @@ fn a_pin_does_not_end_in_what_the_files_said_before_they_were_broken() {
     let office = Office::new();
     office.files_say("good");
     office.files_say("bad");
-    office.publications.pin(&revision("good")).unwrap();
+    office.publications.pin(&revision("good"), None).unwrap();
     office.files_say_refused("worse", Kind::Parse);
     let refused = "the last edit was refused (parse): 1 findings; ";
     office.check("good", &format!("{refused}{WAITS}"), 4);
-    let error = office.publications.unpin().unwrap_err();
+    let error = office.publications.unpin(None).unwrap_err();
     let expected = OverrideError::Refused {
         reason: "parse",
         latest: revision("bad"),
@@ -133,11 +133,11 @@ fn a_pin_does_not_end_in_what_the_files_said_before_they_were_broken() {
     office.check("good", &format!("{refused}{WAITS}"), 4);
     // Mended, it ends in what the files say; or whoever means it says so.
     office.files_say("mended");
-    office.publications.unpin().unwrap();
+    office.publications.unpin(None).unwrap();
     office.check("mended", "Ok", 6);
-    office.publications.pin(&revision("mended")).unwrap();
+    office.publications.pin(&revision("mended"), None).unwrap();
     office.files_say_refused("worse", Kind::Parse);
-    office.publications.unpin().unwrap();
+    office.publications.unpin(None).unwrap();
     office.check("mended", refused.trim_end_matches("; "), 9);
 }
 
@@ -145,14 +145,17 @@ fn a_pin_does_not_end_in_what_the_files_said_before_they_were_broken() {
 fn what_is_accepted_under_a_pin_waits_for_its_end() {
     let office = Office::new();
     office.files_say("good");
-    office.publications.pin(&revision("good")).unwrap();
+    office.publications.pin(&revision("good"), None).unwrap();
     office.files_say_refused("small", Kind::Shrink);
     let acceptable = || office.status.read().rollback.unwrap().acceptable;
     assert_eq!(acceptable(), Some(revision("small")));
-    office.publications.accept(&revision("small")).unwrap();
+    office
+        .publications
+        .accept(&revision("small"), None)
+        .unwrap();
     assert_eq!((office.last(), acceptable()), (ReloadResult::Held, None));
     office.check("good", WAITS, 4);
-    office.publications.unpin().unwrap();
+    office.publications.unpin(None).unwrap();
     office.check("small", "Ok", 5);
     // The loop looks again, and finds nothing new.
     office.files_say("small");
@@ -164,7 +167,10 @@ fn what_was_decided_meanwhile_is_not_taken_for_what_the_files_say() {
     let office = Office::new();
     office.files_say("good");
     office.files_say_refused("small", Kind::Shrink);
-    office.publications.accept(&revision("small")).unwrap();
+    office
+        .publications
+        .accept(&revision("small"), None)
+        .unwrap();
     // The loop had read the good ones before that: they are no longer what was said last.
     office.files_say("good");
     office.check("good", "Ok", 4);
@@ -175,7 +181,7 @@ fn whoever_pins_again_and_again_fills_no_page_with_it() {
     let office = Office::new();
     office.files_say("good");
     for _ in 0..30 {
-        office.publications.pin(&revision("good")).unwrap();
+        office.publications.pin(&revision("good"), None).unwrap();
     }
     office.check("good", PINNED, 2);
 }

@@ -22,10 +22,20 @@ const MEDIUM: (u32, &str) = (3, "Medium");
 
 /// A record as an event.
 pub(super) fn event(record: &Record<'_>) -> Value {
-    match record {
+    let mut event = match record {
         Record::Decision(decided) => decision(decided),
         Record::Lifecycle(life) => lifecycle(life, record),
         Record::Reload(reload) => reloaded(reload, record),
+    };
+    leave_out_nulls(&mut event);
+    event
+}
+
+/// The schema knows no `null`: what is not known is not there.
+fn leave_out_nulls(value: &mut Value) {
+    if let Value::Object(object) = value {
+        object.retain(|_, value| !value.is_null());
+        object.values_mut().for_each(leave_out_nulls);
     }
 }
 
@@ -37,9 +47,6 @@ fn decision(decided: &Decided<'_>) -> Value {
     };
     let erred = !decided.errors.is_empty();
     let (severity_id, severity) = if erred { LOW } else { INFORMATIONAL };
-    let mut metadata = metadata(decided.time);
-    metadata["uid"] = json!(decided.decision_id);
-    metadata["correlation_uid"] = json!(decided.request_id);
     json!({
         "category_uid": 3,
         "category_name": "Identity & Access Management",
@@ -59,7 +66,7 @@ fn decision(decided: &Decided<'_>) -> Value {
         "message": format!("{principal} asked for {action} on {resource}: {code}"),
         "entity": entity(principal),
         "entity_result": entity(resource),
-        "metadata": metadata,
+        "metadata": metadata(decided.time, Some(decided)),
         "unmapped": {
             "action_entity_details": entity(action),
             "determined_policies": decided.policies,
@@ -84,7 +91,13 @@ fn reloaded(reload: &Reload<'_>, record: &Record<'_>) -> Value {
     let severity = if refused { MEDIUM } else { INFORMATIONAL };
     let to = reload.to.unwrap_or("what could not be read");
     let message = format!("reload by {}: {} {to}", reload.trigger, reload.result);
-    of_application((OTHER, "Reload"), (severity, refused), reload.time, &message, record)
+    of_application(
+        (OTHER, "Reload"),
+        (severity, refused),
+        reload.time,
+        &message,
+        record,
+    )
 }
 
 fn lifecycle(life: &Life<'_>, record: &Record<'_>) -> Value {
@@ -105,7 +118,6 @@ fn of_application(
     message: &str,
     record: &Record<'_>,
 ) -> Value {
-    let metadata = metadata(time);
     json!({
         "category_uid": 6,
         "category_name": "Application Activity",
@@ -121,23 +133,29 @@ fn of_application(
         "status_id": if failed { 2 } else { 1 },
         "status": if failed { "Failure" } else { "Success" },
         "message": message,
-        "app": metadata["product"],
-        "metadata": metadata,
+        "app": product(),
+        "metadata": metadata(time, None),
         "unmapped": record,
     })
 }
 
-fn metadata(time: Time) -> Value {
+fn metadata(time: Time, decided: Option<&Decided<'_>>) -> Value {
     json!({
         "version": VERSION,
         "log_provider": "palisade",
         "logged_time": ms(time),
-        "product": {
-            "name": "palisade",
-            "vendor_name": "palisade",
-            "version": env!("CARGO_PKG_VERSION"),
-            "lang": "en",
-        },
+        "product": product(),
+        "uid": decided.map(|it| it.decision_id),
+        "correlation_uid": decided.and_then(|it| it.request_id.as_ref()),
+    })
+}
+
+fn product() -> Value {
+    json!({
+        "name": "palisade",
+        "vendor_name": "palisade",
+        "version": env!("CARGO_PKG_VERSION"),
+        "lang": "en",
     })
 }
 

@@ -87,7 +87,10 @@ impl Queue {
         let mut state = self.state();
         while state.closed.is_none() && !self.has_room(&state, line) {
             let Some(until) = state.waits_until else {
-                state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .room
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let left = until.saturating_duration_since(Instant::now());
@@ -132,7 +135,10 @@ impl Queue {
     pub(super) fn take(&self) -> Work {
         let mut state = self.state();
         while !state.is_urgent() && state.lines.is_empty() && state.lost == 0 {
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if !state.is_urgent() && state.lines.len() < PLENTY {
             let waited = self.work.wait_timeout(state, LINGER);
@@ -251,7 +257,10 @@ mod tests {
         assert_eq!(queue.wait_push(b"six\n"), Err(Unqueued::Closed));
         assert_eq!(queue.push(b"six\n"), Err(Unqueued::Closed));
         let work = queue.take();
-        assert_eq!((&work.lines[..], work.closed.is_some()), (&b"two\n"[..], true));
+        assert_eq!(
+            (&work.lines[..], work.closed.is_some()),
+            (&b"two\n"[..], true)
+        );
     }
 
     #[test]

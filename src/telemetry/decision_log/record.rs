@@ -11,10 +11,7 @@ use crate::{
     telemetry::Attempt,
 };
 
-use super::{
-    Decision, LogRules, Overflow,
-    question::shortened,
-};
+use super::{Decision, LogRules, Overflow, question::shortened};
 
 /// Most policies that a record names.
 const MAX_POLICIES: usize = 100;
@@ -164,11 +161,11 @@ impl<'a> Decided<'a> {
         let policies = policies.unwrap_or(&answer.policies);
         let mut omitted = Vec::new();
         let mut kept = |name, value: Option<Box<RawValue>>| {
-            let fits = |it: &Box<RawValue>| it.get().len() <= MAX_BROUGHT;
+            let fits = |it: &RawValue| it.get().len() <= MAX_BROUGHT;
             if value.as_ref().is_some_and(|it| !fits(it)) {
                 omitted.push(name);
             }
-            value.filter(fits)
+            value.filter(|it| fits(it))
         };
         let context = question.context(&rules.context);
         let context = (!context.is_empty()).then(|| to_raw_value(&context).ok());

@@ -89,7 +89,10 @@ impl Writer {
                 let lost = lines(work.lines.get(from..).unwrap_or_default());
                 self.metrics.log_written(work.count.saturating_sub(lost));
                 self.metrics.log_dropped(Dropped::Shutdown, lost);
-                error!(lost, "the decision log cannot be written: {lost} records are lost");
+                error!(
+                    lost,
+                    "the decision log cannot be written: {lost} records are lost"
+                );
                 return;
             }
         }
