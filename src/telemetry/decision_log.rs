@@ -29,11 +29,15 @@ mod record;
 mod sink;
 mod writer;
 
+use ocsf::AsEvent;
 pub use question::Question;
 use queue::{Queue, Unqueued};
 use record::{Decided, Event, Record, Reload};
 use sink::Sink;
 use writer::Writer;
+
+/// More than most lines have.
+const LINE: usize = 1024;
 
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,11 +282,10 @@ impl DecisionLog {
         }
     }
 
-    /// By the random half of its id, so that a decision is in all logs it should be in or in none.
+    /// By the random part of its id.
     fn is_sampled(&self, id: Uuid) -> bool {
-        let (_, random) = id.as_u64_pair();
-        // The two highest bits are the variant.
-        let drawn = (random << 2) as f64 / u64::MAX as f64;
+        // The bits before the last 32 count within a millisecond.
+        let drawn = (id.as_u128() as u32) as f64 / 2f64.powi(32);
         self.rules.allows >= 1.0 || drawn < self.rules.allows
     }
 }
@@ -311,10 +314,10 @@ impl std::fmt::Display for LogTarget {
 
 /// A record as it is written, its line feed included.
 fn line(format: RecordFormat, record: &Record<'_>) -> Vec<u8> {
-    let mut line = Vec::with_capacity(512);
+    let mut line = Vec::with_capacity(LINE);
     let written = match format {
         RecordFormat::Json => serde_json::to_writer(&mut line, record),
-        RecordFormat::Ocsf => serde_json::to_writer(&mut line, &ocsf::event(record)),
+        RecordFormat::Ocsf => serde_json::to_writer(&mut line, &AsEvent(record)),
     };
     // Memory takes all of it, and every record has a JSON text.
     if let Err(error) = written {

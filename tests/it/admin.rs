@@ -48,7 +48,7 @@ fn readyz_has_a_state_for_each_check() {
                 "snapshot": ok,
                 "watcher": ok,
                 "sources": ok,
-                "decision_log": {"state": "off"},
+                "decision_log": {"state": "off", "message": "decisions are not logged"},
                 "listener": ok,
             },
         })

@@ -89,6 +89,11 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        Some(Pid::from_child(&self.child))
+    }
+
     /// The number of the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -5,7 +5,9 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::record::{Decided, Event, Life, Record, Reload, Time};
 
@@ -20,26 +22,128 @@ const INFORMATIONAL: (u32, &str) = (1, "Informational");
 const LOW: (u32, &str) = (2, "Low");
 const MEDIUM: (u32, &str) = (3, "Medium");
 
-/// A record as an event.
-pub(super) fn event(record: &Record<'_>) -> Value {
-    let mut event = match record {
-        Record::Decision(decided) => decision(decided),
-        Record::Lifecycle(life) => lifecycle(life, record),
-        Record::Reload(reload) => reloaded(reload, record),
-    };
-    leave_out_nulls(&mut event);
-    event
+/// The product, as the schema describes products.
+const PRODUCT: Product = Product {
+    name: "palisade",
+    vendor_name: "palisade",
+    version: env!("CARGO_PKG_VERSION"),
+    lang: "en",
+};
+
+/// What the schema demands of every event, and what belongs to one class or the other. It knows no
+/// `null`: what is not known is not there.
+#[derive(Debug, Serialize)]
+struct OcsfEvent<'a, Unmapped> {
+    category_uid: u32,
+    category_name: &'static str,
+    class_uid: u32,
+    class_name: &'static str,
+    activity_id: u32,
+    activity_name: &'a str,
+    type_uid: u32,
+    time: Millis,
+    severity_id: u32,
+    severity: &'static str,
+    status_id: u32,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_detail: Option<&'a str>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity: Option<Entity<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity_result: Option<Entity<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<Product>,
+    metadata: Metadata<'a>,
+    /// What the schema has no place for.
+    unmapped: Unmapped,
 }
 
-/// The schema knows no `null`: what is not known is not there.
-fn leave_out_nulls(value: &mut Value) {
-    if let Value::Object(object) = value {
-        object.retain(|_, value| !value.is_null());
-        object.values_mut().for_each(leave_out_nulls);
+/// A managed entity.
+#[derive(Debug, Serialize)]
+struct Entity<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    name: &'a str,
+    uid: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Metadata<'a> {
+    version: &'static str,
+    log_provider: &'static str,
+    logged_time: Millis,
+    product: Product,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_uid: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Product {
+    name: &'static str,
+    vendor_name: &'static str,
+    version: &'static str,
+    lang: &'static str,
+}
+
+/// Of a decision.
+#[derive(Debug, Serialize)]
+struct Unmapped<'a> {
+    action_entity_details: Entity<'a>,
+    determined_policies: &'a [String],
+    more_policies: usize,
+    evaluation_errors: &'a [&'a str],
+    revision: &'a str,
+    endpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<&'a str>,
+    duration_us: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entities: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    additional_entities: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    omitted: &'a [&'static str],
+}
+
+/// Milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Millis(Time);
+
+/// A record that is written as an event.
+pub(super) struct AsEvent<'r, 'a>(pub(super) &'r Record<'a>);
+
+impl Serialize for AsEvent<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Record::Decision(decided) => decision(decided).serialize(serializer),
+            Record::Lifecycle(life) => lifecycle(life).serialize(serializer),
+            Record::Reload(reload) => reloaded(reload).serialize(serializer),
+        }
     }
 }
 
-fn decision(decided: &Decided<'_>) -> Value {
+impl Serialize for Millis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(Time(time)) = self;
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        let millis = u64::try_from(since.unwrap_or_default().as_millis());
+        serializer.serialize_u64(millis.unwrap_or(u64::MAX))
+    }
+}
+
+fn decision<'r>(decided: &'r Decided<'_>) -> OcsfEvent<'r, Unmapped<'r>> {
     let (principal, action, resource) = (&decided.principal, &decided.action, &decided.resource);
     let code = match decided.decision {
         "allow" => "Allow",
@@ -47,60 +151,65 @@ fn decision(decided: &Decided<'_>) -> Value {
     };
     let erred = !decided.errors.is_empty();
     let (severity_id, severity) = if erred { LOW } else { INFORMATIONAL };
-    json!({
-        "category_uid": 3,
-        "category_name": "Identity & Access Management",
-        "class_uid": 3004,
-        "class_name": "Entity Management",
-        "activity_id": OTHER,
-        "activity_name": parts(action).1,
-        "type_uid": 3004 * 100 + OTHER,
-        "type_name": "Entity Management: Other",
-        "time": ms(decided.time),
-        "severity_id": severity_id,
-        "severity": severity,
-        "status_id": if erred { 2 } else { 1 },
-        "status": if erred { "Failure" } else { "Success" },
-        "status_code": code,
-        "status_detail": decided.outcome,
-        "message": format!("{principal} asked for {action} on {resource}: {code}"),
-        "entity": entity(principal),
-        "entity_result": entity(resource),
-        "metadata": metadata(decided.time, Some(decided)),
-        "unmapped": {
-            "action_entity_details": entity(action),
-            "determined_policies": decided.policies,
-            "more_policies": decided.more_policies,
-            "evaluation_errors": decided.errors,
-            "revision": decided.revision,
-            "endpoint": decided.endpoint,
-            "caller": decided.caller,
-            "trace_id": decided.trace_id,
-            "span_id": decided.span_id,
-            "duration_us": decided.duration_us,
-            "context": decided.context,
-            "entities": decided.entities,
-            "additional_entities": decided.additional_entities,
-            "omitted": decided.omitted,
+    let action = Entity::of(action);
+    OcsfEvent {
+        category_uid: 3,
+        category_name: "Identity & Access Management",
+        class_uid: 3004,
+        class_name: "Entity Management",
+        activity_id: OTHER,
+        activity_name: action.name,
+        type_uid: 3004 * 100 + OTHER,
+        time: Millis(decided.time),
+        severity_id,
+        severity,
+        status_id: status(erred).0,
+        status: status(erred).1,
+        status_code: Some(code),
+        status_detail: Some(decided.outcome),
+        message: format!("{principal} asked for {} on {resource}: {code}", action.uid),
+        entity: Some(Entity::of(principal)),
+        entity_result: Some(Entity::of(resource)),
+        app: None,
+        metadata: Metadata {
+            uid: Some(decided.decision_id),
+            correlation_uid: decided.request_id.as_deref(),
+            ..Metadata::at(decided.time)
         },
-    })
+        unmapped: Unmapped {
+            action_entity_details: action,
+            determined_policies: decided.policies,
+            more_policies: decided.more_policies,
+            evaluation_errors: &decided.errors,
+            revision: decided.revision,
+            endpoint: decided.endpoint,
+            caller: decided.caller.as_deref(),
+            trace_id: decided.trace_id,
+            span_id: decided.span_id,
+            duration_us: decided.duration_us,
+            context: decided.context.as_deref(),
+            entities: decided.entities.as_deref(),
+            additional_entities: decided.additional_entities.as_deref(),
+            omitted: &decided.omitted,
+        },
+    }
 }
 
-fn reloaded(reload: &Reload<'_>, record: &Record<'_>) -> Value {
+fn reloaded<'r, 'a>(reload: &'r Reload<'a>) -> OcsfEvent<'r, &'r Reload<'a>> {
     let refused = reload.result == "rejected";
-    let severity = if refused { MEDIUM } else { INFORMATIONAL };
     let to = reload.to.unwrap_or("what could not be read");
     let message = format!("reload by {}: {} {to}", reload.trigger, reload.result);
-    of_application(
-        (OTHER, "Reload"),
-        (severity, refused),
-        reload.time,
-        &message,
-        record,
-    )
+    let severity = if refused { MEDIUM } else { INFORMATIONAL };
+    let event = of_application((OTHER, "Reload"), severity, reload.time, reload);
+    OcsfEvent {
+        status_id: status(refused).0,
+        status: status(refused).1,
+        message,
+        ..event
+    }
 }
 
-fn lifecycle(life: &Life<'_>, record: &Record<'_>) -> Value {
+fn lifecycle<'r, 'a>(life: &'r Life<'a>) -> OcsfEvent<'r, &'r Life<'a>> {
     let (activity, severity) = match life.event {
         Event::Draining => ((OTHER, "Drain"), INFORMATIONAL),
         Event::Dropped { .. } => ((OTHER, "Drop records"), MEDIUM),
@@ -108,71 +217,65 @@ fn lifecycle(life: &Life<'_>, record: &Record<'_>) -> Value {
         Event::Started { .. } => ((3, "Start"), INFORMATIONAL),
         Event::Stopped => ((4, "Stop"), INFORMATIONAL),
     };
-    of_application(activity, (severity, false), life.time, activity.1, record)
+    of_application(activity, severity, life.time, life)
 }
 
-fn of_application(
-    (activity_id, activity): (u32, &str),
-    ((severity_id, severity), failed): ((u32, &str), bool),
+fn of_application<'r, U>(
+    (activity_id, activity_name): (u32, &'static str),
+    (severity_id, severity): (u32, &'static str),
     time: Time,
-    message: &str,
-    record: &Record<'_>,
-) -> Value {
-    json!({
-        "category_uid": 6,
-        "category_name": "Application Activity",
-        "class_uid": 6002,
-        "class_name": "Application Lifecycle",
-        "activity_id": activity_id,
-        "activity_name": activity,
-        "type_uid": 6002 * 100 + activity_id,
-        "type_name": format!("Application Lifecycle: {activity}"),
-        "time": ms(time),
-        "severity_id": severity_id,
-        "severity": severity,
-        "status_id": if failed { 2 } else { 1 },
-        "status": if failed { "Failure" } else { "Success" },
-        "message": message,
-        "app": product(),
-        "metadata": metadata(time, None),
-        "unmapped": record,
-    })
+    unmapped: U,
+) -> OcsfEvent<'r, U> {
+    OcsfEvent {
+        category_uid: 6,
+        category_name: "Application Activity",
+        class_uid: 6002,
+        class_name: "Application Lifecycle",
+        activity_id,
+        activity_name,
+        type_uid: 6002 * 100 + activity_id,
+        time: Millis(time),
+        severity_id,
+        severity,
+        status_id: status(false).0,
+        status: status(false).1,
+        status_code: None,
+        status_detail: None,
+        message: activity_name.to_owned(),
+        entity: None,
+        entity_result: None,
+        app: Some(PRODUCT),
+        metadata: Metadata::at(time),
+        unmapped,
+    }
 }
 
-fn metadata(time: Time, decided: Option<&Decided<'_>>) -> Value {
-    json!({
-        "version": VERSION,
-        "log_provider": "palisade",
-        "logged_time": ms(time),
-        "product": product(),
-        "uid": decided.map(|it| it.decision_id),
-        "correlation_uid": decided.and_then(|it| it.request_id.as_ref()),
-    })
+fn status(failed: bool) -> (u32, &'static str) {
+    if failed {
+        (2, "Failure")
+    } else {
+        (1, "Success")
+    }
 }
 
-fn product() -> Value {
-    json!({
-        "name": "palisade",
-        "vendor_name": "palisade",
-        "version": env!("CARGO_PKG_VERSION"),
-        "lang": "en",
-    })
+impl Metadata<'_> {
+    fn at(time: Time) -> Self {
+        Self {
+            version: VERSION,
+            log_provider: PRODUCT.name,
+            logged_time: Millis(time),
+            product: PRODUCT,
+            uid: None,
+            correlation_uid: None,
+        }
+    }
 }
 
-/// A managed entity.
-fn entity(uid: &str) -> Value {
-    let (kind, id) = parts(uid);
-    json!({"type": kind, "name": id, "uid": uid})
-}
-
-/// Type and id of a uid in Cedar's syntax; the id as it is written there.
-fn parts(uid: &str) -> (&str, &str) {
-    let (kind, id) = uid.split_once("::\"").unwrap_or(("", uid));
-    (kind, id.strip_suffix('"').unwrap_or(id))
-}
-
-/// Milliseconds since 1970.
-fn ms(Time(time): Time) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+impl<'a> Entity<'a> {
+    /// Of a uid in Cedar's syntax; the id as it is written there.
+    fn of(uid: &'a str) -> Self {
+        let (kind, id) = uid.split_once("::\"").unwrap_or(("", uid));
+        let name = id.strip_suffix('"').unwrap_or(id);
+        Self { kind, name, uid }
+    }
 }

@@ -93,6 +93,11 @@ fn object(object: &Object<'_>) -> Value {
 
 /// A uid in Cedar's syntax, also of a type that is none.
 fn uid(kind: &str, id: &str) -> String {
+    // As nearly all are, which need no escapes.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'\'');
+    if kind.len().max(id.len()) <= MAX_TEXT && id.bytes().all(is_plain) {
+        return [kind, "::\"", id, "\""].concat();
+    }
     let (kind, id) = (shortened(kind), shortened(id));
     format!("{kind}::\"{}\"", id.escape_debug())
 }

@@ -155,12 +155,13 @@ impl Queue {
         work
     }
 
-    /// What was taken is written, or given up. Returns how many lines wait.
-    pub(super) fn done(&self) -> usize {
+    /// What was taken is written, or given up. Returns how many lines wait, and how many found no
+    /// place meanwhile.
+    pub(super) fn done(&self) -> (usize, usize) {
         let mut state = self.state();
         state.held = (0, 0);
         self.room.notify_all();
-        state.count
+        (state.count, state.lost)
     }
 
     /// Waits before what failed is tried again; less if there is something else to be done. Returns
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!((&work.lines[..], work.count), (&b"one\ntwo\n"[..], 2));
         // What is being written waits, too.
         assert_eq!(queue.push(b"three\n"), Ok(3));
-        assert_eq!(queue.done(), 1);
+        assert_eq!(queue.done(), (1, 0));
         assert_eq!(queue.records(), 1);
     }
 

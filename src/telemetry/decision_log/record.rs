@@ -73,7 +73,9 @@ pub(super) struct Reload<'a> {
     /// Who wanted it, if an operator did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) to: Option<&'a str>,
     pub(super) result: &'static str,
     pub(super) reason: &'static str,
@@ -100,8 +102,11 @@ pub(super) struct Found<'a> {
     kind: &'static str,
     severity: &'static str,
     file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
 

@@ -56,7 +56,7 @@ impl Writer {
         loop {
             let mut work = self.queue.take();
             if work.reopen {
-                self.reopen();
+                self.reopen(&mut work, 0);
             }
             if work.lost > 0 {
                 let gap = Event::Dropped { records: work.lost };
@@ -64,16 +64,20 @@ impl Writer {
                 work.count += 1;
             }
             let closed = work.closed.is_some();
-            self.write(work);
-            self.metrics.log_waits(self.queue.done());
+            let written = self.write(work);
+            let (waiting, lost) = self.queue.done();
+            self.metrics.log_waits(waiting);
+            if written && lost == 0 {
+                self.status.set_decision_log(Check::Ok);
+            }
             if closed {
                 return;
             }
         }
     }
 
-    /// Writes it all, however often it has to be tried, but for the end.
-    fn write(&mut self, mut work: Work) {
+    /// Writes it all, however often it has to be tried, but for the end. Returns whether it did.
+    fn write(&mut self, mut work: Work) -> bool {
         let mut from = 0;
         let mut has_failed = false;
         while let Err(error) = self.sink.write(&work.lines, &mut from) {
@@ -81,8 +85,13 @@ impl Writer {
             self.failed(&error);
             let left = work.closed.map_or(PAUSE, |until| until - Instant::now());
             let (reopen, closed) = self.queue.pause(PAUSE.min(left));
-            if reopen && self.reopen() {
-                from = start_of_line(&work.lines, from);
+            if reopen {
+                let start = start_of_line(&work.lines, from);
+                from = if self.reopen(&mut work, start) {
+                    start
+                } else {
+                    from
+                };
             }
             work.closed = closed;
             if closed.is_some_and(|until| Instant::now() >= until) {
@@ -93,16 +102,14 @@ impl Writer {
                     lost,
                     "the decision log cannot be written: {lost} records are lost"
                 );
-                return;
+                return false;
             }
         }
         self.metrics.log_written(work.count);
         if has_failed {
             info!("the decision log is written again");
         }
-        if work.lost == 0 && work.count > 0 {
-            self.status.set_decision_log(Check::Ok);
-        }
+        true
     }
 
     fn failed(&self, error: &io::Error) {
@@ -117,23 +124,22 @@ impl Writer {
         }
     }
 
-    /// Whether the file is another one now.
-    fn reopen(&mut self) -> bool {
-        match self.sink.reopen() {
-            Ok(()) => {
-                info!("the decision log is opened anew");
-                let reopened = line(self.format, &Event::Reopened.record());
-                if self.queue.push(&reopened).is_err() {
-                    self.metrics.log_dropped(Dropped::QueueFull, 1);
-                }
-                true
-            }
-            Err(error) => {
-                self.metrics.log_failed();
-                warn!(%error, "the decision log cannot be opened anew, and goes on in the file that is open: {error}");
-                false
-            }
+    /// Opens the file anew, and has what is left from here on begin with a line that says so. Returns
+    /// whether it is another file now.
+    fn reopen(&mut self, work: &mut Work, from: usize) -> bool {
+        if let Err(error) = self.sink.reopen() {
+            self.metrics.log_failed();
+            warn!(
+                %error,
+                "the decision log cannot be opened anew, and goes on in the file that is open: {error}"
+            );
+            return false;
         }
+        info!("the decision log is opened anew");
+        let reopened = line(self.format, &Event::Reopened.record());
+        work.lines.splice(from..from, reopened);
+        work.count += 1;
+        true
     }
 }
 
