@@ -2,6 +2,7 @@
 //! alerts and panels ask for.
 
 mod exposition;
+mod queries;
 
 use std::path::Path;
 

@@ -14,17 +14,17 @@ pub(super) struct Exposition {
 }
 
 /// What is said of one family.
-struct Family {
-    name: String,
-    kind: String,
+pub(super) struct Family {
+    pub(super) name: String,
+    pub(super) kind: String,
     help: String,
     /// The labels of each series but for `le`, each series once.
-    series: BTreeSet<Labels>,
+    pub(super) series: BTreeSet<Labels>,
     buckets: Vec<String>,
 }
 
 /// By name.
-type Labels = BTreeMap<String, String>;
+pub(super) type Labels = BTreeMap<String, String>;
 
 impl Exposition {
     pub(super) fn of(text: &str) -> Self {
@@ -42,6 +42,19 @@ impl Exposition {
             }
         }
         Self { families }
+    }
+
+    /// The family to which a name in a query belongs.
+    pub(super) fn family(&self, name: &str) -> Option<&Family> {
+        let of = |family: &&Family| {
+            let part = name.strip_prefix(&family.name);
+            let parts = ["", "_bucket", "_count", "_sum"];
+            part.is_some_and(|part| match family.kind.as_str() {
+                "histogram" => parts[1..].contains(&part),
+                _ => part.is_empty(),
+            })
+        };
+        self.families.iter().find(of)
     }
 
     /// All of it but the values, to be read and compared.
