@@ -90,7 +90,6 @@ class Fired:
     def __init__(self, prometheus):
         self.prometheus = prometheus
         self.names = set()
-        self.lines = []
 
     def by(self, fault):
         """Each step of a fault goes on once its alert has fired."""
@@ -176,6 +175,10 @@ def drive(binary, work):
     missing = set(names) - fired.names
     if missing:
         raise Failed(f"never fired: {missing}")
+    callers.Again.stop_all()
+    badly = stop_all()
+    if badly:
+        raise Failed(f"not stopped in good order: {badly}")
     seconds = time.monotonic() - started
     print(f"prometheus: {len(fired.names)} of {len(names)} alerts fired by their faults, in {seconds:.0f} s")
 

@@ -76,16 +76,16 @@ class Process:
             return self.child.wait(20)
         except subprocess.TimeoutExpired:
             self.child.kill()
-            self.child.wait()
-            raise Failed(f"{self.name} did not stop") from None
+            return self.child.wait()
 
 
 def stop_all():
-    for process in reversed(RUNNING[:]):
-        try:
-            process.stop()
-        except Failed as failed:
-            print(f"prometheus: {failed}")
+    """Every process that still runs; those that do not end as they should, with their exit codes."""
+    stopping = RUNNING[::-1]
+    for process in stopping:
+        if process.child.poll() is None:
+            process.child.terminate()
+    return [(process.name, code) for process in stopping if (code := process.stop()) != 0]
 
 
 class Palisade(Process):
