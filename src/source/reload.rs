@@ -9,7 +9,7 @@ use std::{
         mpsc::{self, Receiver, SyncSender},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::oneshot;
@@ -141,6 +141,7 @@ impl Reloader {
     /// Why there is none; metrics and status tell it too.
     pub fn first_load(&mut self) -> Result<(), Rejection> {
         self.read_and_apply(Trigger::Start);
+        self.metrics.looked_at(SystemTime::now());
         self.publications.why_none().map_or(Ok(()), Err)
     }
 
@@ -188,6 +189,7 @@ impl Reloader {
         let mut trigger = Trigger::Poll;
         while !stop.load(Ordering::Acquire) {
             let grew = self.look(&mut watcher, trigger);
+            self.metrics.looked_at(SystemTime::now());
             let hinted = !grew && self.rest(heard);
             trigger = if hinted {
                 Trigger::Event

@@ -62,6 +62,7 @@ struct Live {
 impl Watcher {
     /// A watcher that hints into `hints`; it is down until it is armed.
     pub(super) fn new(hints: SyncSender<()>, metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
+        metrics.watcher_enabled(true);
         Self {
             hints,
             metrics,
@@ -79,6 +80,7 @@ impl Watcher {
     /// Never watches: whoever asked for it polls.
     pub(super) fn never(&mut self) {
         self.off = true;
+        self.metrics.watcher_enabled(false);
         self.metrics.watcher_up(false);
         let state = "polling only, as `--watch=poll` says";
         self.status.set_watcher(Check::Off(state.to_owned()));

@@ -50,13 +50,13 @@ pub(super) struct Families {
     pub(super) determining_policy: IntCounterVec,
     /// How often each policy could not be evaluated.
     pub(super) policy_errors: IntCounterVec,
-    /// Time to parse and decide one query.
+    /// Time to decide one query, once it is parsed.
     pub(super) evaluation_duration: Histogram,
     /// Time from a request's head to its reply.
     pub(super) http_duration: HistogramVec,
     /// Requests that are being answered.
     pub(super) in_flight: IntGauge,
-    /// Requests refused before they were understood.
+    /// Requests refused for a reason other than a decision, on either listener.
     pub(super) rejected: IntCounterVec,
     /// Handshakes of TLS that failed.
     pub(super) handshake_failures: IntCounterVec,
@@ -72,6 +72,8 @@ pub(super) struct Families {
     pub(super) reloads: IntCounterVec,
     /// Time to read, to compile, to try and to prove the sources.
     pub(super) reload_duration: HistogramVec,
+    /// When it was last seen whether the sources changed.
+    pub(super) last_look: Gauge,
     /// When the sources were last read.
     pub(super) last_attempt: Gauge,
     /// When the sources were last found or put in force.
@@ -82,6 +84,8 @@ pub(super) struct Families {
     pub(super) snapshot_pinned: IntGauge,
     /// 1 while the file watcher lives.
     pub(super) watcher_up: IntGauge,
+    /// 1 if a file watcher is wanted, which `--watch=poll` does without.
+    pub(super) watcher_enabled: IntGauge,
     /// File events that made us look again.
     pub(super) watch_events: IntCounterVec,
     /// Records that were written to the decision log.
@@ -134,7 +138,7 @@ impl Families {
             )?,
             evaluation_duration: new.histogram(
                 "palisade_evaluation_duration_seconds",
-                "Time to parse and decide one query.",
+                "Time to decide one query, once it is parsed.",
                 EVALUATION_SECONDS,
             )?,
             http_duration: new.histograms(
@@ -149,7 +153,7 @@ impl Families {
             )?,
             rejected: new.counters(
                 "palisade_http_requests_rejected_total",
-                "Requests refused before they were understood.",
+                "Requests refused for a reason other than a decision, on either listener.",
                 &["reason"],
             )?,
             handshake_failures: new.counters(
@@ -188,6 +192,10 @@ impl Families {
                 &["phase"],
                 RELOAD_SECONDS,
             )?,
+            last_look: new.time(
+                "palisade_last_look_timestamp_seconds",
+                "When it was last seen whether the sources changed.",
+            )?,
             last_attempt: new.time(
                 "palisade_last_reload_attempt_timestamp_seconds",
                 "When the sources were last read.",
@@ -205,6 +213,10 @@ impl Families {
                 "1 while an operator holds a snapshot in force, whatever the files say.",
             )?,
             watcher_up: new.gauge("palisade_watcher_up", "1 while the file watcher lives.")?,
+            watcher_enabled: new.gauge(
+                "palisade_watcher_enabled",
+                "1 if a file watcher is wanted, which `--watch=poll` does without.",
+            )?,
             watch_events: new.counters(
                 "palisade_watch_events_total",
                 "File events that made us look again.",

@@ -136,6 +136,11 @@ impl Metrics {
             .observe(elapsed.as_secs_f64());
     }
 
+    /// It was last seen at this time whether the sources changed. A loop that hangs stops telling.
+    pub fn looked_at(&self, at: SystemTime) {
+        set_time(&self.families.last_look, at);
+    }
+
     /// The sources were last read at this time.
     pub fn attempted_at(&self, at: SystemTime) {
         set_time(&self.families.last_attempt, at);
@@ -159,6 +164,11 @@ impl Metrics {
     /// Whether the file watcher lives.
     pub fn watcher_up(&self, up: bool) {
         self.families.watcher_up.set(i64::from(up));
+    }
+
+    /// Whether a file watcher is wanted: one that is down is a fault only then.
+    pub fn watcher_enabled(&self, enabled: bool) {
+        self.families.watcher_enabled.set(i64::from(enabled));
     }
 
     /// A file event made us look again.
@@ -194,7 +204,7 @@ impl Metrics {
         }
     }
 
-    /// A request was refused before it was understood.
+    /// A request was refused for a reason other than a decision.
     pub fn refused(&self, reason: &'static str) {
         self.families.rejected.with_label_values(&[reason]).inc();
     }

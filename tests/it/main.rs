@@ -31,6 +31,8 @@ mod logs;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod process;

@@ -133,6 +133,7 @@ fn polls_alone_find_every_kind_of_edit() {
         fs::rename(root.join("next"), root.join("current")).unwrap();
     });
     assert_eq!(stage.told().sum("palisade_watch_events_total"), 0.0);
+    assert_eq!(stage.told().metric("palisade_watcher_enabled"), 0.0);
     stage.end("no events: polling");
 }
 
