@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::{
     Request,
     body::{Body, Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderMap},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
 };
 
 use crate::authz::Json;
@@ -26,6 +26,12 @@ pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
         return Err(Refusal::bad(
             Code::InvalidContentType,
             "the content type must be application/json",
+        ));
+    }
+    if is_coded(request.headers()) {
+        return Err(Refusal::bad(
+            Code::InvalidContentType,
+            "the content must not be encoded",
         ));
     }
     let body = request.into_body();
@@ -96,6 +102,13 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Json<'a>, Ref
             json.kind()
         ))),
     }
+}
+
+/// Whether the body stands for other bytes than its own (`gzip`): whoever undoes that on the way
+/// reads another question than we would.
+fn is_coded(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING);
+    codings.iter().any(|it| it != "identity")
 }
 
 /// Whether the one content type is `application/json`, with or without parameters.

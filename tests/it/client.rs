@@ -244,6 +244,11 @@ impl Reply {
         of.map(|(_, value)| value.as_str()).collect()
     }
 
+    /// The names of all headers, in lower case.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|(name, _)| name.as_str())
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"));

@@ -111,6 +111,29 @@ fn a_limit_of_zero_counts() {
 }
 
 #[test]
+fn a_limit_is_a_whole_number_however_it_is_written() {
+    let server = Server::start(&Start::default());
+    let token = second(&server, SUBJECT, &readers());
+    let page = |page| with(&readers(), "page", &page);
+    for limit in [json!(1.0), json!(1e0), json!(1)] {
+        let found = search(&server, SUBJECT, &page(json!({ "limit": limit })));
+        assert_eq!(ids(&found), ["alice"], "{limit}");
+        let asked = page(json!({ "limit": limit, "token": token }));
+        assert_eq!(ids(&search(&server, SUBJECT, &asked)), ["bob"], "{limit}");
+    }
+    let found = search(&server, SUBJECT, &page(json!({ "limit": 1e300 })));
+    assert_eq!(found["page"]["total"], 2);
+    for limit in [json!(0.5), json!(-1.0), json!(-1)] {
+        refused(
+            &server,
+            SUBJECT,
+            &page(json!({ "limit": limit })),
+            "invalid_request",
+        );
+    }
+}
+
+#[test]
 fn a_token_is_for_one_query() {
     let server = Server::start(&Start::default());
     let token = second(&server, SUBJECT, &readers());

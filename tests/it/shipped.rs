@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Server, Start};
 
-fn served() -> Server {
+/// The shipped edition with its example organization.
+pub(crate) fn served() -> Server {
     let selection = Selection {
         root: env!("CARGO_MANIFEST_DIR").into(),
         ..Selection::default()

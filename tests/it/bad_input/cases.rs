@@ -305,6 +305,30 @@ pub(super) const HEADS: &[(&str, &str, &str, &str)] = &[
         GOOD,
     ),
     (
+        "content that says it is compressed",
+        "POST /access/v1/evaluation",
+        "Host: x; Content-Type: application/json; Content-Encoding: gzip",
+        GOOD,
+    ),
+    (
+        "content with a coding that is none",
+        "POST /access/v1/evaluation",
+        "Host: x; Content-Type: application/json; Content-Encoding: identity",
+        GOOD,
+    ),
+    (
+        "a slash more",
+        "POST /access/v1/evaluation/",
+        "Host: x; Content-Type: application/json",
+        GOOD,
+    ),
+    (
+        "a letter written as a number",
+        "GET /%6fpenapi.json",
+        "Host: x",
+        "",
+    ),
+    (
         "form",
         "POST /v1/is_authorized",
         "Host: x; Content-Type: application/x-www-form-urlencoded",

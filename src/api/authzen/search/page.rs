@@ -128,13 +128,19 @@ impl Page {
 }
 
 fn limit(json: &Json<'_>) -> Result<usize, Refusal> {
-    if let Json::Int(number) = json
-        && let Ok(limit) = usize::try_from(*number)
-    {
-        return Ok(limit);
-    }
+    let limit = match json {
+        Json::Int(number) => usize::try_from(*number).ok(),
+        // As some write whole numbers, `1e3` and `10.0`. One beyond all counts is the largest.
+        Json::Float(number) if *number >= 0.0 && number.fract() == 0.0 => Some(*number as usize),
+        Json::Array(_)
+        | Json::Bool(_)
+        | Json::Float(_)
+        | Json::Null
+        | Json::Object(_)
+        | Json::String(_) => None,
+    };
     let message = "`page.limit` must be a whole number from 0 on";
-    Err(Refusal::invalid(message))
+    limit.ok_or_else(|| Refusal::invalid(message))
 }
 
 /// The limit in a token.
