@@ -12,11 +12,12 @@ mod error;
 mod file;
 mod listener;
 mod reload;
+mod tracing;
 
 pub use address::{Address, BadAddress};
 pub use args::{
     AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
+    ReloadArgs, ServeArgs, SourceArgs, Span, TracingArgs, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
 pub use error::ConfigError;
@@ -24,6 +25,7 @@ use file::File;
 use listener::Said;
 pub use listener::{BadSocketMode, Listener, SocketMode, Tls};
 pub use reload::Reload;
+pub use tracing::{BadOtlpEndpoint, BadSample, OtlpEndpoint, Sample, Tracing};
 
 /// Where decisions are answered.
 const LISTEN: &str = "127.0.0.1:8180";
@@ -77,7 +79,7 @@ pub struct SourceChoice {
 }
 
 /// Everything `serve` needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Serve {
     /// What is served.
     pub sources: SourceChoice,
@@ -95,6 +97,8 @@ pub struct Serve {
     pub decision_context: bool,
     /// How changed files are found, and what is taken of them.
     pub reload: Reload,
+    /// What is recorded as spans of traces, if anything is.
+    pub tracing: Option<Tracing>,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -157,6 +161,7 @@ impl ServeArgs {
         let decisions = Said::from(self.decisions).over(file.decisions());
         let admin = Said::from(self.admin).over(file.admin());
         let reload = self.reload.over(&file);
+        let tracing = self.tracing.over(&mut file)?;
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -176,6 +181,7 @@ impl ServeArgs {
                 .or(file.decision_context)
                 .unwrap_or(false),
             reload,
+            tracing,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| LOG_FILTER.to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),

@@ -94,6 +94,9 @@ impl<'a> Session<'a> {
         let answer = self.snapshot.decide(query, self.pdp.on_error);
         let metrics = &self.pdp.metrics;
         metrics.decided(query.action_label(), &answer, started.elapsed());
+        if let Some(recording) = &self.about.recording {
+            recording.decided(&answer);
+        }
         // Never the context, attributes or ids: whoever reads the log may not read those.
         debug!(
             decision = answer.decision().as_str(),
@@ -176,6 +179,9 @@ impl<'a> Session<'a> {
     /// Counts a batch, of which every query is asked of this session.
     pub fn batch(&self, queries: usize) {
         self.pdp.metrics.batch(queries);
+        if let Some(recording) = &self.about.recording {
+            recording.batch(queries);
+        }
     }
 
     /// Decides as [`Session::ask`] does but counts nothing: an operator's question is not traffic.

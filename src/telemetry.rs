@@ -6,6 +6,7 @@ mod metrics;
 mod series;
 mod status;
 mod throttle;
+mod trace;
 mod tracing_setup;
 
 pub use about::About;
@@ -15,4 +16,5 @@ pub use status::{
     Kept, KeptKind, Phase, Reading, ReloadResult, Rollback, Standing, Status, Trigger, Turn,
 };
 pub use throttle::Throttle;
+pub use trace::{CollectorAddress, Exporting, Head, Parent, Recording, Trace, TraceRules, Tracer};
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

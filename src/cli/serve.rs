@@ -28,9 +28,11 @@ use super::{Exit, Failure, spec};
 
 mod listener;
 mod reload;
+mod traces;
 
 use listener::Open;
 use reload::{proving, rules};
+use traces::Traces;
 
 /// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
 const THREADS: usize = 2;
@@ -95,6 +97,7 @@ struct Service {
     admin: (Open, Arc<Admin>),
     reloading: Running,
     keeping: Keeping,
+    traces: Traces,
     signals: Signals,
     status: Arc<Status>,
 }
@@ -140,6 +143,10 @@ impl Service {
             listener::warn_of_overrides(&config.admin);
             admin = admin.overriding(reloader.by_hand());
         }
+        let (tracer, traces) = Traces::start(config.tracing.as_ref(), &metrics);
+        if let Some(tracer) = tracer {
+            decisions = decisions.traced(tracer);
+        }
         let mut keeper = Keeper::new(metrics, Arc::clone(&status));
         let to_decisions =
             listener::prepare(ListenerName::Decisions, &config.decisions, &mut keeper)?;
@@ -156,6 +163,7 @@ impl Service {
             keeping: keeper
                 .start(config.reload.poll_interval)
                 .map_err(Failure::runtime)?,
+            traces,
             reloading: reloader.start().map_err(Failure::runtime)?,
             signals,
             status,
@@ -188,7 +196,7 @@ impl Service {
             tokio::spawn(async move { open.run(handler, limit, &Threads::here(), stopped).await });
         self.status.set_listener(Check::Ok);
 
-        let mut files = (self.reloading, self.keeping, answering);
+        let mut files = (self.reloading, self.keeping, self.traces, answering);
         tokio::select! {
             failure = fault(&mut decisions, &mut admin, &mut files) => return Err(failure),
             () = self.signals.next() => {}
@@ -211,8 +219,9 @@ impl Service {
             }
         }
         drop(stop_threads);
-        let (.., mut answering) = files;
+        let (.., traces, mut answering) = files;
         while answering.join_next().await.is_some() {}
+        traces.finish().await;
         info!("stopped");
         Ok(Exit::Ok)
     }
@@ -247,13 +256,14 @@ type Server = JoinHandle<Result<(), ServerError>>;
 async fn fault(
     decisions: &mut Server,
     admin: &mut Server,
-    (reloading, keeping, answering): &mut (Running, Keeping, JoinSet<()>),
+    (reloading, keeping, traces, answering): &mut (Running, Keeping, Traces, JoinSet<()>),
 ) -> Failure {
     let (part, ended) = tokio::select! {
         ended = decisions => ("decisions listener", told(ended)),
         ended = admin => ("admin listener", told(ended)),
         () = reloading.ended() => ("reload loop", Ok(())),
         () = keeping.ended() => ("loop over the access files", Ok(())),
+        () = traces.ended() => ("export of traces", Ok(())),
         _ = answering.join_next() => ("threads that answer", Ok(())),
     };
     ended

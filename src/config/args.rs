@@ -9,9 +9,11 @@ use super::Candidate;
 
 mod listeners;
 mod reload;
+mod tracing;
 
 pub use listeners::{AdminArgs, DecisionsArgs};
 pub use reload::{GateRule, ReloadArgs, WatchRule};
+pub use tracing::TracingArgs;
 
 /// Flags that say which policies, schema and entities are meant.
 ///
@@ -81,6 +83,9 @@ pub struct ServeArgs {
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub reload: ReloadArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub tracing: TracingArgs,
     /// Let this listener be reached from the network without TLS or a credential
     #[arg(
         long, env = "PALISADE_ALLOW_INSECURE_BIND", value_enum, value_name = "LISTENER",

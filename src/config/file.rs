@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     Address, BatchDefaults, Candidate, ConfigError, GateRule, ListenerName, LogFormat,
-    PolicyErrorRule, SocketMode, Span, WatchRule, listener::Said,
+    OtlpEndpoint, PolicyErrorRule, Sample, SocketMode, Span, WatchRule, listener::Said,
 };
 
 /// Every key is the flag of the same name.
@@ -52,6 +52,8 @@ pub(super) struct File {
     pub(super) prove_no_wider: Option<bool>,
     pub(super) prove_time: Option<Span>,
     pub(super) rollback: Option<usize>,
+    pub(super) otlp_endpoint: Option<OtlpEndpoint>,
+    pub(super) trace_sample: Option<Sample>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_filter: Option<String>,
     pub(super) shutdown_grace: Option<Span>,

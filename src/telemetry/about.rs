@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use hyper::header::HeaderValue;
 use tracing::{Span, info_span, level_filters::LevelFilter};
 
+use super::{Parent, Recording, Trace};
+
 /// One request, for the log: the span that lines about it stand in.
 ///
 /// A line that cannot be told from which request it comes is worth little, so the span is at the
@@ -16,8 +18,10 @@ pub struct About {
     pub endpoint: &'static str,
     /// What the caller calls the request.
     pub request_id: Option<HeaderValue>,
-    /// The W3C trace that it belongs to.
+    /// The W3C trace that it belongs to, as its caller says.
     pub traceparent: Option<HeaderValue>,
+    /// What is recorded of it as a span of a trace, if it is.
+    pub recording: Option<Arc<Recording>>,
     /// The caller, by its credentials.
     pub caller: Option<Arc<str>>,
     /// The digest of the certificate that the caller showed.
@@ -36,10 +40,18 @@ impl About {
         }
     }
 
+    /// The trace that it belongs to, and our span in it if one is recorded; the caller's if not.
+    pub fn trace(&self) -> Option<Trace> {
+        match &self.recording {
+            Some(recording) => Some(recording.trace()),
+            None => Some(Parent::of(self.traceparent.as_ref()?)?.trace),
+        }
+    }
+
     /// The span. What becomes known after it was asked for first is not in it.
     pub fn span(&self) -> &Span {
         self.span.get_or_init(|| {
-            let trace = self.traceparent.as_ref().and_then(trace);
+            let trace = self.trace();
             let request_id = self.request_id.as_ref();
             let request_id = request_id.map(|id| String::from_utf8_lossy(id.as_bytes()));
             info_span!(
@@ -49,8 +61,8 @@ impl About {
                 caller = self.caller.as_deref(),
                 certificate = self.certificate.as_deref(),
                 uid = self.uid,
-                trace_id = trace.map(|(trace_id, _)| trace_id),
-                span_id = trace.map(|(_, span_id)| span_id),
+                trace_id = trace.map(|it| display(it.trace_id)),
+                span_id = trace.map(|it| display(it.span_id)),
             )
         })
     }
@@ -68,62 +80,5 @@ impl About {
     /// span.
     pub fn say<T>(&self, lines: impl FnOnce() -> T) -> T {
         self.span().in_scope(lines)
-    }
-}
-
-/// Trace id and parent span id of a W3C `traceparent`; one that is malformed counts as absent.
-fn trace(value: &HeaderValue) -> Option<(&str, &str)> {
-    let hex = |part: &str, length: usize| {
-        part.len() == length
-            && part
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && part.bytes().any(|byte| byte != b'0')
-    };
-    let mut parts = value.to_str().ok()?.split('-');
-    let (version, trace_id, span_id) = (parts.next()?, parts.next()?, parts.next()?);
-    (version.len() == 2 && version != "ff" && hex(trace_id, 32) && hex(span_id, 16))
-        .then_some((trace_id, span_id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(input: &'static str, expected: Option<(&str, &str)>) {
-        assert_eq!(trace(&HeaderValue::from_static(input)), expected, "{input}");
-    }
-
-    #[test]
-    fn a_malformed_traceparent_counts_as_absent() {
-        let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let span_id = "00f067aa0ba902b7";
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            Some((trace_id, span_id)),
-        );
-        check(
-            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
-            Some((trace_id, span_id)),
-        );
-        check(
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            None,
-        );
-        check("00-4bf92f35", None);
-        check("", None);
     }
 }

@@ -45,4 +45,6 @@ mod shipped;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]
+mod tracing;
+#[cfg(test)]
 mod transport;
