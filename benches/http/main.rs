@@ -45,6 +45,7 @@ mod sets;
 #[path = "../shared/shipped.rs"]
 mod shipped;
 mod start;
+mod traces;
 mod unix;
 
 /// How long a server may take until its first answer.
@@ -82,6 +83,8 @@ enum Section {
     Unix,
     /// Until the first answer.
     Start,
+    /// With spans of traces, and without.
+    Traces,
 }
 
 /// What every section needs.
@@ -119,6 +122,7 @@ impl Section {
             Self::Inline => inline::run(bench, report),
             Self::Policies => growth::policies(bench, report),
             Self::Start => start::run(bench, report),
+            Self::Traces => traces::run(bench, report),
             Self::Unix => unix::run(bench, report),
         }
     }
