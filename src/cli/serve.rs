@@ -109,6 +109,7 @@ impl Service {
         let spec = spec(config.sources.clone())?;
         let metrics = Metrics::new().map_err(Failure::runtime)?;
         let status = Arc::new(Status::new());
+        let (tracer, traces) = Traces::start(config.tracing.as_ref(), &metrics, &status);
         let candidates = candidates(config, &spec);
         let (publisher, reader) = store::store();
         let mut reloader = Reloader::new(
@@ -143,7 +144,6 @@ impl Service {
             listener::warn_of_overrides(&config.admin);
             admin = admin.overriding(reloader.by_hand());
         }
-        let (tracer, traces) = Traces::start(config.tracing.as_ref(), &metrics);
         if let Some(tracer) = tracer {
             decisions = decisions.traced(tracer);
         }

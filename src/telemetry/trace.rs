@@ -13,12 +13,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::Metrics;
+use super::{Attempt, Metrics};
 
 mod collector;
 mod export;
 mod parent;
 mod recording;
+mod reload;
+mod span;
 
 pub use collector::CollectorAddress;
 pub use parent::{Parent, Trace};
@@ -26,7 +28,8 @@ pub use recording::{Head, Recording};
 
 use collector::Collector;
 use export::Exporter;
-use recording::{Origin, Queue};
+use recording::Origin;
+use span::Queue;
 
 /// Spans that wait for the exporter. One takes about 700 bytes, so this is 3 MiB at most; it is
 /// what a hundred requests a second leave behind in the 40 seconds a collector takes to restart.
@@ -47,8 +50,8 @@ pub struct TraceRules {
     pub sample: f64,
 }
 
-/// Says which requests are recorded.
-#[derive(Debug)]
+/// Says which requests are recorded, and records reloads.
+#[derive(Clone, Debug)]
 pub struct Tracer {
     ids: RandomIdGenerator,
     /// A request without a trace is recorded if the random bits of its trace id are below this.
@@ -102,6 +105,14 @@ impl Tracer {
         let queue = Arc::clone(&self.queue);
         let recording = Recording::start(origin, span_id, head, queue);
         Some(Arc::new(recording))
+    }
+
+    /// Records an attempt to bring other sources into force: they are few, and each is a trace of
+    /// its own.
+    pub fn attempted(&self, attempt: &Attempt) {
+        for span in reload::spans(attempt, &self.ids) {
+            self.queue.add(span);
+        }
     }
 
     /// An id for a trace that begins here, if chance wants one.

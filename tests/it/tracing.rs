@@ -15,6 +15,7 @@ use crate::{
 mod collectors;
 mod hostile;
 mod receiver;
+mod reloads;
 
 use receiver::{Manner, Receiver, attributes};
 
@@ -22,7 +23,10 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 const EVALUATION: &str = "/access/v1/evaluation";
 
-/// A server that sends its spans to a collector.
+/// Spans of the first load: the whole, and three steps.
+const LOAD: u64 = 4;
+
+/// A server that has sent the spans of its first load to a collector.
 struct Traced {
     process: Process,
     receiver: Receiver,
@@ -30,9 +34,13 @@ struct Traced {
 
 impl Traced {
     fn start(manner: Manner, flags: &[&str]) -> Self {
-        let receiver = Receiver::start(manner);
+        let receiver = Receiver::start(Manner::Taking);
         let endpoint = ["--otlp-endpoint", &receiver.url];
         let process = serve(&[&endpoint, flags].concat());
+        wait_for("the spans of the first load", || {
+            metric(&process, EXPORTED) == LOAD
+        });
+        receiver.turn(manner);
         Self { process, receiver }
     }
 
@@ -170,7 +178,9 @@ fn a_joined_trace_has_our_span_after_the_callers() {
         !sent.contains("s3cret") && !sent.contains("alice"),
         "{sent}"
     );
-    wait_for("it is counted", || metric(&traced.process, EXPORTED) == 1);
+    wait_for("it is counted", || {
+        metric(&traced.process, EXPORTED) == LOAD + 1
+    });
 }
 
 #[test]

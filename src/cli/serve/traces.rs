@@ -6,17 +6,19 @@ use tracing::info;
 
 use crate::{
     config,
-    telemetry::{CollectorAddress, Exporting, Metrics, TraceRules, Tracer},
+    telemetry::{CollectorAddress, Exporting, Metrics, Status, TraceRules, Tracer},
 };
 
 /// The export of traces, if there is one.
 pub(super) struct Traces(Option<Exporting>);
 
 impl Traces {
-    /// Starts to export, and gives what records. Must be called in a runtime.
+    /// Starts to record reloads and to export, and gives what records requests. Must be called in a
+    /// runtime.
     pub(super) fn start(
         config: Option<&config::Tracing>,
         metrics: &Arc<Metrics>,
+        status: &Status,
     ) -> (Option<Tracer>, Self) {
         let Some(config) = config else {
             return (None, Self(None));
@@ -31,6 +33,7 @@ impl Traces {
         info!(%collector, sample, "exporting traces to `{collector}`");
         let rules = TraceRules { collector, sample };
         let (tracer, exporting) = Tracer::start(rules, Arc::clone(metrics));
+        status.traced(tracer.clone());
         (Some(tracer), Self(Some(exporting)))
     }
 

@@ -8,18 +8,17 @@ use std::{
 
 use hyper::{Method, header::HeaderMap};
 use opentelemetry::{
-    Array, InstrumentationScope, KeyValue, StringValue, Value,
+    Array, KeyValue, StringValue, Value,
     trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
 };
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
-use tokio::sync::{Notify, mpsc};
+use opentelemetry_sdk::trace::SpanData;
 
-use crate::{
-    authz::{Answer, Outcome},
-    telemetry::Metrics,
+use crate::authz::{Answer, Outcome};
+
+use super::{
+    Trace,
+    span::{self, Queue},
 };
-
-use super::Trace;
 
 /// As many attributes as a span has.
 const ATTRIBUTES: usize = 9;
@@ -74,15 +73,6 @@ struct Replied {
     code: u16,
     revision: Option<String>,
     took: Duration,
-}
-
-/// Where spans wait for the exporter. Whoever adds one does not wait: over the bound it is dropped,
-/// and counted.
-#[derive(Debug)]
-pub(super) struct Queue {
-    spans: mpsc::Sender<SpanData>,
-    wake: Arc<Notify>,
-    metrics: Arc<Metrics>,
 }
 
 impl Recording {
@@ -150,25 +140,22 @@ impl Recording {
         let is_fault = replied.as_ref().is_some_and(|it| it.code >= 500);
         let state = mem::take(&mut self.origin.state);
         let Trace { trace_id, span_id } = self.trace();
+        let parent_span_id = self.origin.parent.unwrap_or(SpanId::INVALID);
         SpanData {
-            span_context: SpanContext::new(trace_id, span_id, self.origin.flags, false, state),
-            parent_span_id: self.origin.parent.unwrap_or(SpanId::INVALID),
+            parent_span_id,
             parent_span_is_remote: self.origin.parent.is_some(),
             span_kind: SpanKind::Server,
-            name: self.name().into(),
-            start_time: self.at,
             end_time: self.at.checked_add(took).unwrap_or(self.at),
             attributes: self.attributes(replied),
-            dropped_attributes_count: 0,
-            events: SpanEvents::default(),
-            links: SpanLinks::default(),
             status: match is_fault {
                 true => Status::error(""),
                 false => Status::Unset,
             },
-            instrumentation_scope: InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-                .with_version(env!("CARGO_PKG_VERSION"))
-                .build(),
+            ..span::new(
+                SpanContext::new(trace_id, span_id, self.origin.flags, false, state),
+                self.name(),
+                self.at,
+            )
         }
     }
 
@@ -225,31 +212,6 @@ impl Drop for Recording {
     }
 }
 
-impl Queue {
-    pub(super) fn new(
-        spans: mpsc::Sender<SpanData>,
-        wake: Arc<Notify>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            spans,
-            wake,
-            metrics,
-        }
-    }
-
-    fn add(&self, span: SpanData) {
-        match self.spans.try_send(span) {
-            // The exporter looks by itself in a while. To wake it for each span would take longer
-            // than to record one.
-            Ok(()) if self.spans.capacity() > self.spans.max_capacity() / 2 => {}
-            Ok(()) => self.wake.notify_one(),
-            Err(mpsc::error::TrySendError::Full(_)) => self.metrics.spans_dropped("queue_full", 1),
-            Err(mpsc::error::TrySendError::Closed(_)) => self.metrics.spans_dropped("shutdown", 1),
-        }
-    }
-}
-
 /// What the conventions call methods that are none of HTTP's own.
 const OTHER: &str = "_OTHER";
 
@@ -272,8 +234,10 @@ fn method(method: &Method) -> &'static str {
 mod tests {
     use opentelemetry::trace::TraceId;
     use opentelemetry_sdk::trace::IdGenerator;
+    use tokio::sync::mpsc;
 
     use super::*;
+    use crate::telemetry::Metrics;
 
     /// Records a request, and gives its span and how many were dropped.
     fn recorded(places: usize, reply: impl Fn(&Recording)) -> (Vec<SpanData>, String) {

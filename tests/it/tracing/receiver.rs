@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
     },
     common::v1::{AnyValue, KeyValue, any_value},
-    trace::v1::Span,
+    trace::v1::{Span, span::SpanKind},
 };
 use prost::Message;
 use serde_json::{Map, Value, json};
@@ -74,8 +74,12 @@ impl Receiver {
         receiver
     }
 
+    /// Behaves so from now on, and counts tries anew.
     pub(super) fn turn(&self, manner: Manner) {
-        self.seen(|seen| seen.manner = manner);
+        self.seen(|seen| {
+            seen.manner = manner;
+            seen.tries = 0;
+        });
     }
 
     pub(super) fn tries(&self) -> usize {
@@ -95,8 +99,15 @@ impl Receiver {
         resources.next().unwrap()
     }
 
-    /// The spans that were kept.
+    /// The spans that were kept of requests.
     pub(super) fn spans(&self) -> Vec<Span> {
+        let mut spans = self.all();
+        spans.retain(|it| it.kind() == SpanKind::Server);
+        spans
+    }
+
+    /// All that were kept.
+    pub(super) fn all(&self) -> Vec<Span> {
         let sent = self.sent().into_iter();
         let of_scopes = sent
             .flat_map(|it| it.resource_spans)
