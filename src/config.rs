@@ -13,12 +13,13 @@ mod error;
 mod file;
 mod listener;
 mod reload;
+mod tracing;
 
 pub use address::{Address, BadAddress};
 pub use args::{
     AdminArgs, BatchDefaults, DecisionLogArgs, DecisionsArgs, GateRule, ListenerName, LogFormat,
     LogPlace, NoRatio, OverflowRule, PolicyErrorRule, Ratio, RecordFormat, ReloadArgs, ServeArgs,
-    SourceArgs, Span, WatchRule,
+    SourceArgs, Span, TracingArgs, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
 pub use decision_log::DecisionLog;
@@ -27,6 +28,7 @@ use file::File;
 use listener::Said;
 pub use listener::{BadSocketMode, Listener, SocketMode, Tls};
 pub use reload::Reload;
+pub use tracing::{BadOtlpEndpoint, OtlpEndpoint, Tracing};
 
 /// Where decisions are answered.
 const LISTEN: &str = "127.0.0.1:8180";
@@ -100,6 +102,8 @@ pub struct Serve {
     pub reload: Reload,
     /// What is recorded of decisions; `None` is nothing.
     pub decision_log: Option<DecisionLog>,
+    /// What is recorded as spans of traces, if anything is.
+    pub tracing: Option<Tracing>,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -163,6 +167,7 @@ impl ServeArgs {
         let admin = Said::from(self.admin).over(file.admin());
         let reload = self.reload.over(&file);
         let decision_log = self.decision_log.over(&mut file)?;
+        let tracing = self.tracing.over(&mut file)?;
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -183,6 +188,7 @@ impl ServeArgs {
                 .unwrap_or(false),
             reload,
             decision_log,
+            tracing,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| LOG_FILTER.to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),

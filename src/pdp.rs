@@ -105,6 +105,9 @@ impl<'a> Session<'a> {
         let metrics = &self.pdp.metrics;
         let took = started.elapsed();
         metrics.decided(query.action_label(), &answer, took);
+        if let Some(recording) = &self.about.recording {
+            recording.decided(&answer);
+        }
         if let Some(log) = &self.pdp.decision_log {
             log.decided(&Decision {
                 about: self.about,
@@ -196,6 +199,9 @@ impl<'a> Session<'a> {
     /// Counts a batch, of which every query is asked of this session.
     pub fn batch(&self, queries: usize) {
         self.pdp.metrics.batch(queries);
+        if let Some(recording) = &self.about.recording {
+            recording.batch(queries);
+        }
     }
 
     /// Decides as [`Session::ask`] does but counts nothing: an operator's question is not traffic.

@@ -7,6 +7,7 @@ mod metrics;
 mod series;
 mod status;
 mod throttle;
+mod trace;
 mod tracing_setup;
 
 pub use about::About;
@@ -21,4 +22,5 @@ pub use status::{
     Turn,
 };
 pub use throttle::Throttle;
+pub use trace::{CollectorAddress, Exporting, Head, Parent, Recording, Trace, TraceRules, Tracer};
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};

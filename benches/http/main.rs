@@ -46,6 +46,7 @@ mod sets;
 #[path = "../shared/shipped.rs"]
 mod shipped;
 mod start;
+mod traces;
 mod unix;
 
 /// How long a server may take until its first answer.
@@ -85,6 +86,8 @@ enum Section {
     Log,
     /// Until the first answer.
     Start,
+    /// With spans of traces, and without.
+    Traces,
 }
 
 /// What every section needs.
@@ -123,6 +126,7 @@ impl Section {
             Self::Log => log::run(bench, report),
             Self::Policies => growth::policies(bench, report),
             Self::Start => start::run(bench, report),
+            Self::Traces => traces::run(bench, report),
             Self::Unix => unix::run(bench, report),
         }
     }

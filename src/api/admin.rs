@@ -23,7 +23,7 @@ use super::{
     body,
     computed::{Computed, Missing},
     deadline::Deadline,
-    exchange,
+    exchange::{self, Asked},
     offload::{INLINE_BODY_BYTES, Offload},
     page::{Page, Seen},
     reply::{self, Refusal, Reply},
@@ -282,12 +282,15 @@ impl Admin {
 }
 
 impl Handler for Admin {
-    // Probes and scrapes are no traffic: neither counted nor timed, only refusals are.
+    // Probes and scrapes are no traffic: neither counted, timed nor traced, only refusals are counted.
     async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Reply {
         let endpoint = Endpoint::at(request.uri().path());
-        let label = endpoint.map_or("other", Endpoint::label);
+        let asked = Asked {
+            label: endpoint.map_or("other", Endpoint::label),
+            traced: None,
+        };
         let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let (about, admitted) = exchange::admit(&mut request, peer, label, access);
+        let (about, admitted) = exchange::admit(&mut request, peer, &asked, access);
         let answered = match admitted {
             Ok(()) => {
                 let span = about.span().clone();

@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use crate::{
     pdp::{Pdp, Session},
-    telemetry::{About, Replies},
+    telemetry::{About, Replies, Tracer},
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     access::{Access, Peer},
     authzen, body, cedar,
     deadline::Deadline,
-    exchange,
+    exchange::{self, Asked},
     offload::{self, Offload},
     reply::{self, Code, Refusal, Reply},
 };
@@ -49,6 +49,7 @@ pub struct Decisions {
     /// Searches take seconds where batches take milliseconds: neither waits for the other.
     searches: Offload,
     access: Access,
+    tracer: Option<Tracer>,
 }
 
 impl Decisions {
@@ -67,6 +68,7 @@ impl Decisions {
             offload: Offload::new(),
             searches: Offload::of_half_the_cores(),
             access: Access::default(),
+            tracer: None,
         }
     }
 
@@ -74,6 +76,13 @@ impl Decisions {
     #[must_use]
     pub fn demanding(mut self, credentials: Arc<Credentials>) -> Self {
         self.access.demand(credentials);
+        self
+    }
+
+    /// Records requests in traces.
+    #[must_use]
+    pub fn traced(mut self, tracer: Tracer) -> Self {
+        self.tracer = Some(tracer);
         self
     }
 
@@ -261,9 +270,13 @@ impl Handler for Decisions {
         let _in_flight = metrics.in_flight();
         let endpoint = self.route(request.uri().path());
         let replies = self.replies(endpoint);
-        let label = replies.endpoint();
+        let tracer = self.tracer.as_ref();
+        let asked = Asked {
+            label: replies.endpoint(),
+            traced: tracer.map(|it| (it, endpoint.map(Endpoint::path))),
+        };
         let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let (about, admitted) = exchange::admit(&mut request, peer, label, access);
+        let (about, admitted) = exchange::admit(&mut request, peer, &asked, access);
         let answered = match admitted {
             Ok(()) => {
                 let span = about.entered();

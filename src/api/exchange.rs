@@ -14,15 +14,21 @@ use hyper::{
 };
 use tracing::error;
 
-use crate::telemetry::{About, Metrics};
+use crate::telemetry::{About, Head, Metrics, Parent, Tracer};
 
 use super::{
     access::{Access, Peer},
-    reply::{Refusal, Reply},
+    reply::{self, Refusal, Reply},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The endpoint that a request is for: its label, and its path if it is recorded in traces.
+pub(super) struct Asked<'t> {
+    pub(super) label: &'static str,
+    pub(super) traced: Option<(&'t Tracer, Option<&'static str>)>,
+}
 
 /// Whether to answer the request, and what lines about it say of it: its caller has `access`, or
 /// `open` says that none is needed, and it can be read in one way only. Comes before its body is
@@ -30,15 +36,25 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(super) fn admit(
     request: &mut Request<Incoming>,
     peer: &Peer,
-    endpoint: &'static str,
+    asked: &Asked<'_>,
     (access, open): (&Access, bool),
 ) -> (About, Result<(), Refusal>) {
-    let mut about = About::endpoint(endpoint);
+    let mut about = About::endpoint(asked.label);
     about.certificate.clone_from(&peer.certificate);
     about.uid = peer.uid;
     let marks = Marks::of(request.headers());
     about.request_id = marks.request_id.cloned();
-    about.traceparent = marks.traceparent.cloned();
+    about.traceparent = marks.traceparent.only().cloned();
+    if let Some((tracer, route)) = asked.traced {
+        let head = Head {
+            method: request.method(),
+            headers: request.headers(),
+            route,
+            encrypted: peer.encrypted,
+        };
+        let parent = about.traceparent.as_ref().and_then(Parent::of);
+        about.recording = tracer.record(parent, head);
+    }
     let admitted = access
         .connection(peer, &about)
         .and_then(|()| sound(request, &marks))
@@ -53,7 +69,7 @@ struct Marks<'r> {
     host: Values<'r>,
     transfer_coding: Values<'r>,
     request_id: Option<&'r HeaderValue>,
-    traceparent: Option<&'r HeaderValue>,
+    traceparent: Values<'r>,
 }
 
 /// The values of one header.
@@ -76,7 +92,7 @@ impl<'r> Marks<'r> {
             } else if name == X_REQUEST_ID {
                 marks.request_id.get_or_insert(value);
             } else if name == TRACEPARENT {
-                marks.traceparent.get_or_insert(value);
+                marks.traceparent.add(value);
             }
         }
         marks
@@ -89,6 +105,14 @@ impl<'r> Values<'r> {
             Self::None => Self::One(value),
             Self::One(_) | Self::Several => Self::Several,
         };
+    }
+
+    /// The value, if there is exactly one.
+    fn only(self) -> Option<&'r HeaderValue> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::None | Self::Several => None,
+        }
     }
 }
 
@@ -110,6 +134,9 @@ pub(super) fn reply(answered: Result<Reply, Refusal>, about: About, metrics: &Me
         metrics.refused(refusal.code.as_str());
         refusal.into_reply()
     });
+    if let Some(recording) = &about.recording {
+        recording.replied(reply.status().as_u16(), reply::revision(&reply));
+    }
     if let Some(id) = about.request_id {
         reply.headers_mut().insert(X_REQUEST_ID, id);
     }

@@ -68,6 +68,11 @@ pub(super) fn of_revision(mut reply: Reply, revision: &Revision) -> Reply {
     reply
 }
 
+/// The revision that an answer says it comes from.
+pub(super) fn revision(reply: &Reply) -> Option<&str> {
+    reply.headers().get(X_PALISADE_REVISION)?.to_str().ok()
+}
+
 /// Why a request is not answered with what it asked for; the message is for the caller's
 /// developer.
 #[derive(Debug)]

@@ -29,10 +29,12 @@ use super::{Exit, Failure, spec};
 mod decision_log;
 mod listener;
 mod reload;
+mod traces;
 
 use decision_log::Recording;
 use listener::Open;
 use reload::{proving, rules};
+use traces::Traces;
 
 /// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
 const THREADS: usize = 2;
@@ -116,6 +118,7 @@ struct Parts {
     reloading: Running,
     keeping: Keeping,
     recording: Recording,
+    traces: Traces,
 }
 
 impl Service {
@@ -126,6 +129,7 @@ impl Service {
         let metrics = Metrics::new().map_err(Failure::runtime)?;
         let status = Arc::new(Status::new());
         let recording = Recording::start(config.decision_log.as_ref(), &metrics, &status)?;
+        let (tracer, traces) = Traces::start(config.tracing.as_ref(), &metrics, &status);
         let candidates = candidates(config, &spec);
         let (publisher, reader) = store::store();
         let mut reloader = Reloader::new(
@@ -166,6 +170,9 @@ impl Service {
             listener::warn_of_overrides(&config.admin);
             admin = admin.overriding(reloader.by_hand());
         }
+        if let Some(tracer) = tracer {
+            decisions = decisions.traced(tracer);
+        }
         let mut keeper = Keeper::new(metrics, Arc::clone(&status));
         let to_decisions =
             listener::prepare(ListenerName::Decisions, &config.decisions, &mut keeper)?;
@@ -185,6 +192,7 @@ impl Service {
                     .map_err(Failure::runtime)?,
                 reloading: reloader.start().map_err(Failure::runtime)?,
                 recording,
+                traces,
             },
             signals,
             status,
@@ -243,8 +251,9 @@ impl Service {
             }
         }
         drop(stop_threads);
-        let (_, mut answering) = parts;
+        let (parts, mut answering) = parts;
         while answering.join_next().await.is_some() {}
+        parts.traces.finish().await;
         info!("stopped");
         Ok(Exit::Ok)
     }
@@ -287,6 +296,7 @@ async fn fault(
         () = parts.reloading.ended() => ("reload loop", Ok(())),
         () = parts.keeping.ended() => ("loop over the access files", Ok(())),
         () = parts.recording.ended() => ("decision log", Ok(())),
+        () = parts.traces.ended() => ("export of traces", Ok(())),
         _ = answering.join_next() => ("threads that answer", Ok(())),
     };
     ended

@@ -10,10 +10,12 @@ use super::Candidate;
 mod decision_log;
 mod listeners;
 mod reload;
+mod tracing;
 
 pub use decision_log::{DecisionLogArgs, LogPlace, NoRatio, OverflowRule, Ratio, RecordFormat};
 pub use listeners::{AdminArgs, DecisionsArgs};
 pub use reload::{GateRule, ReloadArgs, WatchRule};
+pub use tracing::TracingArgs;
 
 /// Flags that say which policies, schema and entities are meant.
 ///
@@ -86,6 +88,9 @@ pub struct ServeArgs {
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub decision_log: DecisionLogArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub tracing: TracingArgs,
     /// Let this listener be reached from the network without TLS or a credential
     #[arg(
         long, env = "PALISADE_ALLOW_INSECURE_BIND", value_enum, value_name = "LISTENER",

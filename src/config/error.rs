@@ -40,6 +40,9 @@ pub enum ConfigError {
         /// What is wrong and where.
         source: Box<toml::de::Error>,
     },
+    /// What is recorded has nowhere to go.
+    #[error("`trace-sample` needs `otlp-endpoint`: nothing is recorded for nobody")]
+    NoCollector,
     /// A demand on callers that no address of the listener makes.
     #[error(
         "`{0}{given}` is for {of}, and the {listener} listener has none: it would keep nobody out",

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     Address, BatchDefaults, Candidate, ConfigError, GateRule, ListenerName, LogFormat, LogPlace,
-    OverflowRule, PolicyErrorRule, Ratio, RecordFormat, SocketMode, Span, WatchRule,
+    OtlpEndpoint, OverflowRule, PolicyErrorRule, Ratio, RecordFormat, SocketMode, Span, WatchRule,
     listener::Said,
 };
 
@@ -60,6 +60,8 @@ pub(super) struct File {
     pub(super) decision_log_sample_allows: Option<Ratio>,
     pub(super) decision_log_context: Vec<String>,
     pub(super) decision_log_entities: Option<bool>,
+    pub(super) otlp_endpoint: Option<OtlpEndpoint>,
+    pub(super) trace_sample: Option<Ratio>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_filter: Option<String>,
     pub(super) shutdown_grace: Option<Span>,

@@ -39,7 +39,42 @@ fn nothing_said_is_loopback_and_the_safe_choice() {
     assert_eq!(serve.reload.prove_time, Duration::from_secs(30));
     assert_eq!(serve.reload.watch, WatchRule::Auto);
     assert_eq!(serve.reload.rollback, 0);
+    assert_eq!(serve.tracing, None);
     assert_eq!(serve.sources, SourceChoice::default());
+}
+
+#[test]
+fn traces_go_where_somebody_says_and_only_then() {
+    let file = "otlp-endpoint = \"http://127.0.0.1:4318\"\ntrace-sample = 0.5";
+    let traces = |flags: &[&str]| with_file(file, flags).unwrap().tracing.unwrap();
+    assert_eq!((traces(&[]).endpoint.port, traces(&[]).sample), (4318, 0.5));
+    let flags = ["--otlp-endpoint=http://otel:1/up", "--trace-sample=1"];
+    let said = traces(&flags);
+    assert_eq!(
+        (said.endpoint.path.as_str(), said.sample),
+        ("/up/v1/traces", 1.0)
+    );
+    let alone = said_alone(&["--otlp-endpoint=http://otel:1"]).unwrap();
+    assert_eq!(alone.tracing.unwrap().sample, 0.01);
+    let error = said_alone(&["--trace-sample=1"]).unwrap_err().to_string();
+    assert!(
+        error.contains("`trace-sample` needs `otlp-endpoint`"),
+        "{error}"
+    );
+    let error = with_file("otlp-endpoint = \"https://otel\"", &[]);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("run a collector beside the service"),
+        "{error}"
+    );
+    for file in ["trace-sample = 2", "trace-sample = \"half\""] {
+        let error = with_file(file, &[]).unwrap_err().to_string();
+        assert!(error.contains("line 1"), "{error}");
+    }
+}
+
+fn said_alone(flags: &[&str]) -> Result<Serve, ConfigError> {
+    said(flags).resolve()
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use hyper::header::HeaderValue;
 use tracing::{Span, info_span, level_filters::LevelFilter};
 
+use super::{Parent, Recording, Trace};
+
 /// One request, for the log: the span that lines about it stand in.
 ///
 /// A line that cannot be told from which request it comes is worth little, so the span is at the
@@ -16,8 +18,10 @@ pub struct About {
     pub endpoint: &'static str,
     /// What the caller calls the request.
     pub request_id: Option<HeaderValue>,
-    /// The W3C trace that it belongs to.
+    /// The W3C trace that it belongs to, as its caller says.
     pub traceparent: Option<HeaderValue>,
+    /// What is recorded of it as a span of a trace, if it is.
+    pub recording: Option<Arc<Recording>>,
     /// The caller, by its credentials.
     pub caller: Option<Arc<str>>,
     /// The digest of the certificate that the caller showed.
@@ -36,9 +40,12 @@ impl About {
         }
     }
 
-    /// The trace it belongs to, and the caller's span in that, as W3C writes them.
-    pub fn trace(&self) -> Option<(&str, &str)> {
-        self.traceparent.as_ref().and_then(trace)
+    /// The trace that it belongs to, and our span in it if one is recorded; the caller's if not.
+    pub fn trace(&self) -> Option<Trace> {
+        match &self.recording {
+            Some(recording) => Some(recording.trace()),
+            None => Some(Parent::of(self.traceparent.as_ref()?)?.trace),
+        }
     }
 
     /// Who asks, as far as that is known: by its credentials, its certificate or its user.
@@ -63,8 +70,8 @@ impl About {
                 caller = self.caller.as_deref(),
                 certificate = self.certificate.as_deref(),
                 uid = self.uid,
-                trace_id = trace.map(|(trace_id, _)| trace_id),
-                span_id = trace.map(|(_, span_id)| span_id),
+                trace_id = trace.map(|it| display(it.trace_id)),
+                span_id = trace.map(|it| display(it.span_id)),
             )
         })
     }
@@ -82,62 +89,5 @@ impl About {
     /// span.
     pub fn say<T>(&self, lines: impl FnOnce() -> T) -> T {
         self.span().in_scope(lines)
-    }
-}
-
-/// Trace id and parent span id of a W3C `traceparent`; one that is malformed counts as absent.
-fn trace(value: &HeaderValue) -> Option<(&str, &str)> {
-    let hex = |part: &str, length: usize| {
-        part.len() == length
-            && part
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && part.bytes().any(|byte| byte != b'0')
-    };
-    let mut parts = value.to_str().ok()?.split('-');
-    let (version, trace_id, span_id) = (parts.next()?, parts.next()?, parts.next()?);
-    (version.len() == 2 && version != "ff" && hex(trace_id, 32) && hex(span_id, 16))
-        .then_some((trace_id, span_id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(input: &'static str, expected: Option<(&str, &str)>) {
-        assert_eq!(trace(&HeaderValue::from_static(input)), expected, "{input}");
-    }
-
-    #[test]
-    fn a_malformed_traceparent_counts_as_absent() {
-        let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let span_id = "00f067aa0ba902b7";
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            Some((trace_id, span_id)),
-        );
-        check(
-            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
-            Some((trace_id, span_id)),
-        );
-        check(
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            None,
-        );
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            None,
-        );
-        check("00-4bf92f35", None);
-        check("", None);
     }
 }

@@ -102,6 +102,12 @@ pub(super) struct Families {
     pub(super) entities: IntGauge,
     /// Actions the schema in force declares.
     pub(super) schema_actions: IntGauge,
+    /// Spans that a collector took.
+    pub(super) trace_spans_exported: IntCounter,
+    /// Spans that no collector took.
+    pub(super) trace_spans_dropped: IntCounterVec,
+    /// Batches of spans that a collector could not be given, each try counted.
+    pub(super) trace_export_errors: IntCounter,
 }
 
 /// Registers families as they are made.
@@ -245,11 +251,28 @@ impl Families {
                 "palisade_schema_actions",
                 "Actions the schema in force declares.",
             )?,
+            trace_spans_exported: new.counter(
+                "palisade_trace_spans_exported_total",
+                "Spans that a collector took.",
+            )?,
+            trace_spans_dropped: new.counters(
+                "palisade_trace_spans_dropped_total",
+                "Spans that no collector took.",
+                &["reason"],
+            )?,
+            trace_export_errors: new.counter(
+                "palisade_trace_export_errors_total",
+                "Batches of spans that a collector could not be given, each try counted.",
+            )?,
         })
     }
 }
 
 impl Register<'_> {
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.registered(IntCounter::new(name, help)?)
+    }
+
     fn counters(
         &self,
         name: &str,
@@ -257,10 +280,6 @@ impl Register<'_> {
         labels: &[&str],
     ) -> Result<IntCounterVec, prometheus::Error> {
         self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-        self.registered(IntCounter::new(name, help)?)
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

@@ -17,6 +17,10 @@ use super::{Dropped, Phase, ReloadResult, families::Families, series::Series};
 /// The kinds of file events that are counted.
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
 
+/// Why spans can be dropped: a batch could not be delivered in several tries, the queue was full, the
+/// collector would not have them, the service ended before.
+const DROPPED_SPANS: [&str; 4] = ["failed", "queue_full", "rejected", "shutdown"];
+
 /// Every way a reload can end.
 const RELOADS: [ReloadResult; 10] = [
     ReloadResult::Applied,
@@ -74,6 +78,9 @@ impl Metrics {
         }
         for why in Dropped::ALL {
             let _ = families.log_dropped.with_label_values(&[why.as_str()]);
+        }
+        for reason in DROPPED_SPANS {
+            let _ = families.trace_spans_dropped.with_label_values(&[reason]);
         }
         Ok(Arc::new(Self {
             series: ArcSwap::from_pointee(Series::start(&families)),
@@ -269,6 +276,23 @@ impl Metrics {
     /// Queries in one batch.
     pub fn batch(&self, queries: usize) {
         self.families.batch_size.observe(queries as f64);
+    }
+
+    /// A collector took so many spans.
+    pub fn spans_exported(&self, spans: usize) {
+        self.families.trace_spans_exported.inc_by(spans as u64);
+    }
+
+    /// So many spans are lost.
+    pub fn spans_dropped(&self, reason: &'static str, spans: usize) {
+        let dropped = &self.families.trace_spans_dropped;
+        let dropped = dropped.with_label_values(&[reason]);
+        dropped.inc_by(spans as u64);
+    }
+
+    /// A collector could not be given a batch of spans.
+    pub fn trace_export_failed(&self) {
+        self.families.trace_export_errors.inc();
     }
 
     /// Everything in Prometheus' text format.

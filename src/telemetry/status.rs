@@ -2,11 +2,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::SystemTime,
 };
 
 use crate::authz::{Revision, Snapshot};
+
+use super::Tracer;
 
 mod attempt;
 mod kept;
@@ -103,6 +105,7 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Status {
     inner: Mutex<Reading>,
+    tracer: OnceLock<Tracer>,
 }
 
 impl InForce {
@@ -159,7 +162,14 @@ impl Status {
         };
         Self {
             inner: Mutex::new(inner),
+            tracer: OnceLock::new(),
         }
+    }
+
+    /// Records attempts as spans, too, from now on.
+    pub fn traced(&self, tracer: Tracer) {
+        // There is one, who is told once.
+        let _ = self.tracer.set(tracer);
     }
 
     /// Every check, at one moment.
@@ -202,6 +212,9 @@ impl Status {
             inner.health.snapshot = Check::Ok;
         }
         if let Some(attempt) = turn.attempt {
+            if let Some(tracer) = self.tracer.get() {
+                tracer.attempted(&attempt);
+            }
             inner.attempted(attempt);
         }
     }

@@ -49,4 +49,6 @@ mod shipped;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]
+mod tracing;
+#[cfg(test)]
 mod transport;

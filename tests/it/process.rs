@@ -3,8 +3,9 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, ChildStderr, Command, Stdio},
-    thread,
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
 };
 
 use rustix::{
@@ -20,6 +21,9 @@ pub(crate) struct Process {
     child: Child,
     pub(crate) address: String,
     pub(crate) admin: String,
+    log: Arc<Mutex<Vec<Value>>>,
+    /// Reads the log to its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -75,12 +79,21 @@ impl Process {
             };
             *listener = line["address"].as_str().map(ToOwned::to_owned);
         }
-        // Nobody reads on, but the server must not wait for a reader.
-        thread::spawn(move || for _ in log.lines() {});
+        let lines = Arc::<Mutex<Vec<Value>>>::default();
+        let kept = Arc::clone(&lines);
+        let reader = thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                // What is no line of ours is a panic's, which the exit tells.
+                let line = serde_json::from_str(&line).unwrap_or_default();
+                kept.lock().unwrap().push(line);
+            }
+        });
         Self {
             child,
             address: address.unwrap(),
             admin: admin.unwrap(),
+            log: lines,
+            reader: Some(reader),
         }
     }
 
@@ -100,8 +113,17 @@ impl Process {
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(&mut self) {
-        self.child.wait().unwrap();
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let status = self.child.wait().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status
+    }
+
+    /// What it has written to its log since both listeners accept.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn connect(&self) -> Connection {

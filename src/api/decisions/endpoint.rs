@@ -43,6 +43,21 @@ impl Endpoint {
         }
     }
 
+    /// Its path, without the tenant's.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::BatchIsAuthorized => "/v1/batch_is_authorized",
+            Self::Evaluation => "/access/v1/evaluation",
+            Self::Evaluations => "/access/v1/evaluations",
+            Self::IsAuthorized => "/v1/is_authorized",
+            Self::Metadata => "/.well-known/authzen-configuration",
+            Self::OpenApi => "/openapi.json",
+            Self::Search(Sought::Action) => "/access/v1/search/action",
+            Self::Search(Sought::Resource) => "/access/v1/search/resource",
+            Self::Search(Sought::Subject) => "/access/v1/search/subject",
+        }
+    }
+
     /// The `endpoint` label.
     pub(super) fn label(self) -> &'static str {
         match self {
@@ -121,6 +136,7 @@ mod tests {
             // What is not there counts as another endpoint.
             let listed: Vec<u16> = listed.filter(|code| *code != 404).collect();
             assert_eq!(listed, endpoint.codes(), "{path}");
+            assert_eq!(endpoint.path(), path);
             found.insert(endpoint.label());
         }
         assert_eq!(found, Endpoint::ALL.map(Endpoint::label).into());

@@ -148,3 +148,18 @@ impl fmt::Display for Ratio {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_a_part_of_a_whole() {
+        for text in ["0", "1", "0.25", "1e-3"] {
+            assert!(text.parse::<Ratio>().is_ok(), "{text}");
+        }
+        for text in ["", "-0.1", "1.01", "NaN", "inf", "half", "1%"] {
+            assert_eq!(text.parse::<Ratio>(), Err(NoRatio(text.to_owned())));
+        }
+    }
+}

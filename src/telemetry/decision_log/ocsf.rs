@@ -5,11 +5,12 @@
 
 use std::time::SystemTime;
 
+use opentelemetry::trace::{SpanId, TraceId};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::record::{Decided, Event, Life, Record, Reload, Time};
+use super::record::{Decided, Event, Id, Life, Record, Reload, Time};
 
 /// The version of the schema.
 const VERSION: &str = "1.0.0";
@@ -103,9 +104,9 @@ struct Unmapped<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<&'a str>,
+    trace_id: Option<Id<TraceId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    span_id: Option<&'a str>,
+    span_id: Option<Id<SpanId>>,
     duration_us: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a RawValue>,

@@ -1,7 +1,8 @@
 //! What a line says, as JSON of our own.
 
-use std::{collections::BTreeMap, process, time::SystemTime};
+use std::{collections::BTreeMap, fmt, process, time::SystemTime};
 
+use opentelemetry::trace::{SpanId, TraceId};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -23,6 +24,10 @@ const MAX_BROUGHT: usize = 64 << 10;
 /// One line.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is written where it was made, and moved nowhere"
+)]
 pub(super) enum Record<'a> {
     Decision(Decided<'a>),
     Lifecycle(Life<'a>),
@@ -35,8 +40,8 @@ pub(super) struct Decided<'a> {
     pub(super) time: Time,
     pub(super) decision_id: Uuid,
     pub(super) request_id: Option<String>,
-    pub(super) trace_id: Option<&'a str>,
-    pub(super) span_id: Option<&'a str>,
+    pub(super) trace_id: Option<Id<TraceId>>,
+    pub(super) span_id: Option<Id<SpanId>>,
     /// Who asked, by credentials, certificate or user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) caller: Option<String>,
@@ -144,6 +149,16 @@ pub(super) enum Event<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time(pub(super) SystemTime);
 
+/// An id of a trace or of a span in it, as W3C writes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Id<T>(T);
+
+impl<T: fmt::Display> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_rfc3339_micros(self.0))
@@ -183,8 +198,8 @@ impl<'a> Decided<'a> {
             time: Time(SystemTime::now()),
             decision_id: id,
             request_id: request_id.map(|id| shortened(&String::from_utf8_lossy(id))),
-            trace_id: trace.map(|(trace, _)| trace),
-            span_id: trace.map(|(_, span)| span),
+            trace_id: trace.map(|it| Id(it.trace_id)),
+            span_id: trace.map(|it| Id(it.span_id)),
             caller: about.who(),
             revision: revision.as_str(),
             endpoint: about.endpoint,

@@ -30,6 +30,12 @@ fn every_series_known_at_the_start_is_there_at_zero() {
         "palisade_watch_events_total{kind=\"rescan\"} 0",
         "palisade_sources_stale 0",
         "palisade_watcher_up 0",
+        "palisade_trace_spans_exported_total 0",
+        "palisade_trace_export_errors_total 0",
+        "palisade_trace_spans_dropped_total{reason=\"failed\"} 0",
+        "palisade_trace_spans_dropped_total{reason=\"queue_full\"} 0",
+        "palisade_trace_spans_dropped_total{reason=\"rejected\"} 0",
+        "palisade_trace_spans_dropped_total{reason=\"shutdown\"} 0",
         "palisade_reload_duration_seconds_count{phase=\"read\"} 0",
         "palisade_evaluation_duration_seconds_bucket{le=\"0.000005\"} 0",
     ] {
