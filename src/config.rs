@@ -10,13 +10,14 @@ mod args;
 mod candidate;
 mod error;
 mod file;
+mod gateway;
 mod listener;
 mod reload;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
+    AdminArgs, BatchDefaults, DecisionsArgs, GateRule, GatewayArgs, ListenerName, LogFormat,
+    PolicyErrorRule, ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
 pub use error::ConfigError;
@@ -113,6 +114,8 @@ pub struct Serve {
     pub candidates: Vec<Candidate>,
     /// Threads that answer; the number of cores if nobody says.
     pub runtime_threads: Option<NonZeroUsize>,
+    /// What the requests mean that gateways ask about; `None` is asked by no gateway.
+    pub gateway: Option<PathBuf>,
 }
 
 impl SourceArgs {
@@ -157,6 +160,7 @@ impl ServeArgs {
         let decisions = Said::from(self.decisions).over(file.decisions());
         let admin = Said::from(self.admin).over(file.admin());
         let reload = self.reload.over(&file);
+        let gateway = self.gateway.over(&mut file);
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -188,6 +192,7 @@ impl ServeArgs {
             ),
             candidates: list(self.candidate, &mut file.candidate),
             runtime_threads: self.runtime_threads.or(file.runtime_threads),
+            gateway,
         };
         serve.sensible()
     }

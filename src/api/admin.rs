@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     Credentials, Handler, Limits,
-    access::{Access, Peer},
+    access::{Access, Demand, Peer},
     authzen::explain,
     body,
     computed::{Computed, Missing},
@@ -277,7 +277,8 @@ impl Handler for Admin {
     async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Reply {
         let endpoint = Endpoint::at(request.uri().path());
         let label = endpoint.map_or("other", Endpoint::label);
-        let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
+        let demand = endpoint.map_or(Demand::Credential, Endpoint::demand);
+        let access = (&self.access, demand);
         let (about, admitted) = exchange::admit(&mut request, peer, label, access);
         let answered = match admitted {
             Ok(()) => {

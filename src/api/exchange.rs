@@ -17,21 +17,21 @@ use tracing::error;
 use crate::telemetry::{About, Metrics};
 
 use super::{
-    access::{Access, Peer},
+    access::{Access, Demand, Peer},
     reply::{Refusal, Reply},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Whether to answer the request, and what lines about it say of it: its caller has `access`, or
-/// `open` says that none is needed, and it can be read in one way only. Comes before its body is
+/// Whether to answer the request, and what lines about it say of it: its caller has the `access`
+/// that is demanded, and it can be read in one way only. Comes before its body is
 /// read and before any path is told from another.
 pub(super) fn admit(
     request: &mut Request<Incoming>,
     peer: &Peer,
     endpoint: &'static str,
-    (access, open): (&Access, bool),
+    (access, demand): (&Access, Demand),
 ) -> (About, Result<(), Refusal>) {
     let mut about = About::endpoint(endpoint);
     about.certificate.clone_from(&peer.certificate);
@@ -42,7 +42,7 @@ pub(super) fn admit(
     let admitted = access
         .connection(peer, &about)
         .and_then(|()| sound(request, &marks))
-        .and_then(|()| access.caller(request.headers_mut(), open, &mut about));
+        .and_then(|()| access.caller(request.headers_mut(), demand, &mut about));
     (about, admitted)
 }
 

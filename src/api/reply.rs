@@ -79,7 +79,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: Code,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             status,
             code,
@@ -223,6 +227,33 @@ impl Refusal {
     /// 503: no snapshot is in force yet.
     pub(super) fn no_snapshot() -> Self {
         Self::unavailable(Code::NoSnapshot, "no policies are in force yet")
+    }
+
+    /// With one more header.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Saying which revision was in force.
+    pub(super) fn of_revision(self, revision: &Revision) -> Self {
+        match HeaderValue::from_str(revision.as_str()) {
+            Ok(value) => self.with(X_PALISADE_REVISION, value),
+            Err(_) => self,
+        }
+    }
+
+    /// As gateways have to be told: 401 and 403 they hand on, as if it were about the one who asks
+    /// them, whom a challenge of ours would make give us a password.
+    pub(super) fn for_gateway(mut self) -> Self {
+        if matches!(
+            self.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
+            self.status = StatusCode::BAD_REQUEST;
+            self.headers.retain(|(name, _)| name != WWW_AUTHENTICATE);
+        }
+        self
     }
 
     /// What is left of the request is not worth reading, so the connection ends with the answer.
