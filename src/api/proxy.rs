@@ -7,10 +7,9 @@
 use std::{borrow::Cow, collections::BTreeMap, time::Instant};
 
 use arc_swap::ArcSwap;
-use http_body_util::Full;
 use hyper::{
-    Method, Response, StatusCode,
-    header::{HeaderMap, WWW_AUTHENTICATE},
+    Method, StatusCode,
+    header::{CACHE_CONTROL, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
 use tracing::{Level, enabled, warn};
@@ -36,6 +35,9 @@ pub use mapping::{BadMapping, GatewayMapping};
 use mapping::{Asks, Found};
 use pattern::{Unsaid, Values};
 use target::{Ambiguous, Target};
+
+/// Requests that differ in headers alone have different answers, which a cache could not know.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The mapping in force, which may be replaced while it is asked.
 #[derive(Debug)]
@@ -84,8 +86,20 @@ impl Gateway {
         // Not all of these are decisions, but all are answers.
         let revision = session.revision();
         match decided {
-            Ok(reply) => Ok(reply::of_revision(reply, revision)),
-            Err(refusal) => Err(refusal.of_revision(revision)),
+            Ok(mut reply) => {
+                reply.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+                Ok(reply::of_revision(reply, revision))
+            }
+            Err(refusal) => {
+                let refusal = refusal.of_revision(revision).with(CACHE_CONTROL, NO_STORE);
+                Err(
+                    if asked.adapter.reads_denials() || refusal.code == Code::GatewayMisconfigured {
+                        refusal
+                    } else {
+                        refusal.bare()
+                    },
+                )
+            }
         }
     }
 
@@ -148,7 +162,10 @@ fn decide(
     let answer = session.ask(&query, diagnostics);
     Ok(match answer.decision() {
         Decision::Allow => allowed(),
-        Decision::Deny => denied(answer, mapping.reasons),
+        Decision::Deny if mapping.reasons || adapter.reads_denials() => {
+            denied(answer, mapping.reasons)
+        }
+        Decision::Deny => reply::empty(StatusCode::FORBIDDEN, None),
     })
 }
 
@@ -168,7 +185,7 @@ fn context<'a>(asks: &'a Asks, values: &Values<'_>) -> Result<Object<'a>, Refusa
 }
 
 fn allowed() -> Reply {
-    Response::new(Full::default())
+    reply::empty(StatusCode::OK, None)
 }
 
 /// Short, and without a reason unless the file says so: many gateways hand it on to whoever asked.

@@ -62,6 +62,14 @@ impl Gateway {
     }
 }
 
+/// Why a request is refused, wherever the gateway is told.
+fn code(reply: &Reply) -> String {
+    match reply.header("x-palisade-code") {
+        Some(code) => code.to_owned(),
+        None => reply.code(),
+    }
+}
+
 /// The mapping that ships.
 pub(crate) fn mapping() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gateways/label-studio.toml")

@@ -39,6 +39,8 @@ struct Line {
     /// The `endpoint` label.
     label: &'static str,
     original: Place,
+    /// Whether it does anything with the body of a denial.
+    reads_denials: bool,
 }
 
 /// Where the original method and target are.
@@ -58,6 +60,7 @@ static TABLE: [Line; 3] = [
         path: "/proxy/envoy",
         label: "proxy_envoy",
         original: Place::RequestLine,
+        reads_denials: true,
     },
     // `auth_request` tells nothing by itself: its configuration sets these, by custom called so.
     Line {
@@ -68,6 +71,8 @@ static TABLE: [Line; 3] = [
             method: HeaderName::from_static("x-original-method"),
             target: HeaderName::from_static("x-original-uri"),
         },
+        // With a body that it does not read, it gives up the connection: a new one each time.
+        reads_denials: false,
     },
     // `ForwardAuth` sets these on the request that it sends.
     Line {
@@ -78,6 +83,7 @@ static TABLE: [Line; 3] = [
             method: HeaderName::from_static("x-forwarded-method"),
             target: HeaderName::from_static("x-forwarded-uri"),
         },
+        reads_denials: true,
     },
 ];
 
@@ -95,6 +101,11 @@ impl Adapter {
     /// The `endpoint` label.
     pub(in crate::api) fn label(self) -> &'static str {
         self.line().label
+    }
+
+    /// Whether it does anything with the body of a denial.
+    pub(super) fn reads_denials(self) -> bool {
+        self.line().reads_denials
     }
 
     /// What was asked of the gateway, by the request that it sent; `target` is that of this request.

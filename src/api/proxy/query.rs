@@ -6,8 +6,8 @@ use super::target::{Ambiguous, decoded};
 
 /// The value of a key; `None` if the query does not have it.
 ///
-/// Servers take the first or the last of several, take `key[]` or `KEY` for it, and may part pairs at
-/// a semicolon: any of these is refused.
+/// Servers take the first or the last of several, take `key[]` or `KEY` for it, may part pairs at a
+/// semicolon, undo escapes twice or stop at a control character: any of these is refused.
 pub(super) fn value<'a>(
     query: Option<&'a str>,
     key: &str,
@@ -20,18 +20,25 @@ pub(super) fn value<'a>(
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = unescaped(name)?;
+        if name.contains(is_misread) {
+            return Err(Ambiguous::QueryKey);
+        }
         let plain = name.trim();
         let plain = plain.split_once('[').map_or(plain, |(plain, _)| plain);
         if !plain.eq_ignore_ascii_case(key) {
             continue;
         }
         let value = unescaped(value)?;
-        if name != key || value.is_empty() || value.contains(char::is_control) || found.is_some() {
+        if name != key || value.is_empty() || value.contains(is_misread) || found.is_some() {
             return Err(Ambiguous::QueryKey);
         }
         found = Some(value);
     }
     Ok(found)
+}
+
+fn is_misread(it: char) -> bool {
+    it.is_control() || it == '%'
 }
 
 /// `application/x-www-form-urlencoded` undone.
@@ -79,6 +86,9 @@ mod tests {
             "project",
             "project=",
             "project=7%00",
+            "project=%2537",
+            "project%00=8",
+            "%2570roject=8",
             "project=7;project=8",
             "a=b;project=8",
         ] {

@@ -32,12 +32,20 @@ fn the_code_alone_tells_and_the_revision_stands_beside_it() {
         assert_eq!((allowed.status, allowed.body.as_str()), (200, ""));
         assert_eq!(allowed.header("x-palisade-revision"), revision);
         assert_eq!(allowed.header("content-length"), Some("0"));
+        assert_eq!(allowed.header("cache-control"), Some("no-store"));
         let check = |request, headers: &[(&str, &str)], status, body: &str| {
             let reply = gateway.ask(&mut server.connect(), request, headers);
             assert_eq!(reply.status, status, "{gateway:?} {request:?} {reply:?}");
             assert_eq!(reply.header("x-palisade-revision"), revision, "{reply:?}");
             contract.answer_fits("GET", path_of(gateway), &reply);
-            if body.starts_with('{') {
+            assert_eq!(reply.header("cache-control"), Some("no-store"));
+            if gateway == Gateway::Nginx && status != 400 {
+                let code = Some(body).filter(|it| !it.starts_with('{'));
+                assert_eq!(
+                    (reply.body.as_str(), reply.header("x-palisade-code")),
+                    ("", code)
+                );
+            } else if body.starts_with('{') {
                 assert_eq!(reply.body, body);
             } else {
                 assert_eq!(reply.code(), body);
@@ -164,11 +172,16 @@ fn reasons_are_told_if_the_file_says_so() {
         ..shipped()
     });
     let contract = Contract::of(server.connect());
-    let denied = Gateway::Nginx.ask_as(&server, "olivia", ("GET", "/api/projects/mona-tryout"));
+    let sandbox = ("GET", "/api/projects/mona-tryout");
     let expected = json!({ "decision": false, "context": {
         "outcome": "forbidden", "policies": ["guard.sandbox.project"], "diagnostics": [] } });
-    assert_eq!(denied.json(), expected);
-    contract.answer_fits("GET", "/proxy/nginx", &denied);
+    for gateway in GATEWAYS {
+        let denied = gateway.ask_as(&server, "olivia", sandbox);
+        assert_eq!(denied.json(), expected, "{gateway:?}");
+        if gateway != Gateway::Nginx {
+            contract.answer_fits("GET", path_of(gateway), &denied);
+        }
+    }
     let anonymous = Gateway::Nginx.ask(&mut server.connect(), ("GET", CATS), &[]);
     let challenge = Some(r#"Bearer realm="label-studio""#);
     assert_eq!(anonymous.header("www-authenticate"), challenge);
@@ -180,7 +193,7 @@ fn reasons_are_told_if_the_file_says_so() {
         },
         ..shipped()
     });
-    let denied = Gateway::Nginx.ask_as(&quiet, "olivia", ("GET", "/api/projects/mona-tryout"));
+    let denied = Gateway::Traefik.ask_as(&quiet, "olivia", sandbox);
     assert_eq!(denied.body, r#"{"decision":false}"#);
 }
 
