@@ -22,12 +22,14 @@ mod decisions;
 mod exchange;
 mod offload;
 mod page;
+mod proxy;
 mod reply;
 
 pub use access::{BadCredentials, CredentialPlace, CredentialSet, Credentials, Peer};
 pub use admin::Admin;
 pub use authzen::{AuthzenOptions, BadPublicUrl, BatchDefaults, PublicUrl};
 pub use decisions::Decisions;
+pub use proxy::{BadMapping, Gateway, GatewayMapping};
 
 /// Answers requests; what a listener runs.
 pub trait Handler: Send + Sync + 'static {

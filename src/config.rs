@@ -11,15 +11,16 @@ mod candidate;
 mod decision_log;
 mod error;
 mod file;
+mod gateway;
 mod listener;
 mod reload;
 mod tracing;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    AdminArgs, BatchDefaults, DecisionLogArgs, DecisionsArgs, GateRule, ListenerName, LogFormat,
-    LogPlace, NoRatio, OverflowRule, PolicyErrorRule, Ratio, RecordFormat, ReloadArgs, ServeArgs,
-    SourceArgs, Span, TracingArgs, WatchRule,
+    AdminArgs, BatchDefaults, DecisionLogArgs, DecisionsArgs, GateRule, GatewayArgs, ListenerName,
+    LogFormat, LogPlace, NoRatio, OverflowRule, PolicyErrorRule, Ratio, RecordFormat, ReloadArgs,
+    ServeArgs, SourceArgs, Span, TracingArgs, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
 pub use decision_log::DecisionLog;
@@ -122,6 +123,8 @@ pub struct Serve {
     pub candidates: Vec<Candidate>,
     /// Threads that answer; the number of cores if nobody says.
     pub runtime_threads: Option<NonZeroUsize>,
+    /// What the requests mean that gateways ask about; `None` is asked by no gateway.
+    pub gateway: Option<PathBuf>,
 }
 
 impl SourceArgs {
@@ -168,6 +171,7 @@ impl ServeArgs {
         let reload = self.reload.over(&file);
         let decision_log = self.decision_log.over(&mut file)?;
         let tracing = self.tracing.over(&mut file)?;
+        let gateway = self.gateway.over(&mut file);
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -201,6 +205,7 @@ impl ServeArgs {
             ),
             candidates: list(self.candidate, &mut file.candidate),
             runtime_threads: self.runtime_threads.or(file.runtime_threads),
+            gateway,
         };
         serve.sensible()
     }

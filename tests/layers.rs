@@ -35,7 +35,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// The wire formats in `api/`: what else is there they share.
-const FORMATS: [&str; 4] = ["admin", "authzen", "cedar", "page"];
+const FORMATS: [&str; 5] = ["admin", "authzen", "cedar", "page", "proxy"];
 
 /// What one format may take from another all the same.
 const BETWEEN_FORMATS: [(&str, &str); 3] = [

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use tracing::{Level, enabled, warn};
 
 use crate::telemetry::{About, Throttle};
@@ -13,6 +13,11 @@ mod authorization;
 mod credentials;
 
 pub use credentials::{BadCredentials, CredentialPlace, CredentialSet, Credentials};
+
+/// Where gateways present their credentials: the `Authorization` that they send is that of the
+/// request they were asked.
+pub(super) const GATEWAY_AUTHORIZATION: HeaderName =
+    HeaderName::from_static("x-palisade-authorization");
 
 /// What the server knows of whoever opened a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,16 @@ pub struct Peer {
     pub certificate: Option<Arc<str>>,
     /// The user it runs as, on a socket file.
     pub uid: Option<u32>,
+}
+
+/// What a request has to present on a listener that demands credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// A credential in `Authorization`.
+    Credential,
+    /// A credential in [`GATEWAY_AUTHORIZATION`].
+    GatewayCredential,
+    Nothing,
 }
 
 /// What a listener demands of each request.
@@ -62,17 +77,23 @@ impl Access {
         Err(Refusal::forbidden_peer())
     }
 
-    /// Whether the request presents what it has to; if `open`, that is nothing. Takes the secret
-    /// out, so that nobody after us sees it.
+    /// Whether the request presents what it has to. Takes the secrets out, so that nobody after us
+    /// sees them.
     pub(super) fn caller(
         &self,
         headers: &mut HeaderMap,
-        open: bool,
+        demand: Demand,
         about: &mut About,
     ) -> Result<(), Refusal> {
-        let presented = take_secrets(headers);
-        let Some(credentials) = self.credentials.as_ref().filter(|_| !open) else {
+        let of_caller = take_secrets(headers, &AUTHORIZATION);
+        let of_gateway = take_secrets(headers, &GATEWAY_AUTHORIZATION);
+        let Some(credentials) = &self.credentials else {
             return Ok(());
+        };
+        let presented = match demand {
+            Demand::Credential => of_caller,
+            Demand::GatewayCredential => of_gateway,
+            Demand::Nothing => return Ok(()),
         };
         let credentials = credentials.current();
         let checked = match presented.as_slice() {
@@ -104,17 +125,17 @@ impl Access {
 }
 
 /// What the caller presents, taken out of its headers.
-fn take_secrets(headers: &mut HeaderMap) -> Vec<HeaderValue> {
-    if !headers.contains_key(AUTHORIZATION) {
+fn take_secrets(headers: &mut HeaderMap, place: &HeaderName) -> Vec<HeaderValue> {
+    if !headers.contains_key(place) {
         return Vec::new();
     }
     for (name, value) in headers.iter_mut() {
-        if name == AUTHORIZATION {
+        if name == place {
             value.set_sensitive(true);
         }
     }
-    let presented = headers.get_all(AUTHORIZATION).iter().cloned().collect();
-    headers.remove(AUTHORIZATION);
+    let presented = headers.get_all(place).iter().cloned().collect();
+    headers.remove(place);
     presented
 }
 

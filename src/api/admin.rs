@@ -18,12 +18,12 @@ use crate::{
 
 use super::{
     Credentials, Handler, Limits,
-    access::{Access, Peer},
+    access::{Access, Demand, Peer},
     authzen::explain,
     body,
     computed::{Computed, Missing},
     deadline::Deadline,
-    exchange::{self, Asked},
+    exchange::{self, Addressee},
     offload::{INLINE_BODY_BYTES, Offload},
     page::{Page, Seen},
     reply::{self, Refusal, Reply},
@@ -285,12 +285,13 @@ impl Handler for Admin {
     // Probes and scrapes are no traffic: neither counted, timed nor traced, only refusals are counted.
     async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Reply {
         let endpoint = Endpoint::at(request.uri().path());
-        let asked = Asked {
+        let addressee = Addressee {
             label: endpoint.map_or("other", Endpoint::label),
             traced: None,
         };
-        let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let (about, admitted) = exchange::admit(&mut request, peer, &asked, access);
+        let demand = endpoint.map_or(Demand::Credential, Endpoint::demand);
+        let access = (&self.access, demand);
+        let (about, admitted) = exchange::admit(&mut request, peer, &addressee, access);
         let answered = match admitted {
             Ok(()) => {
                 let span = about.span().clone();

@@ -35,18 +35,23 @@ pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
         ));
     }
     let body = request.into_body();
-    // A declared length is refused before a byte of it is read, or asked for by `100 Continue`.
-    let limit = limits.body_bytes;
-    if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
-        return Err(Refusal::body_too_large(limit));
-    }
-    let mut whole = pin!(whole(body, limit));
+    within_cap(&body, limits)?;
+    let mut whole = pin!(whole(body, limits.body_bytes));
     // Most bodies come with their head, and need no timer.
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
         return read;
     }
     let in_time = tokio::time::timeout(limits.body_timeout, whole).await;
     in_time.unwrap_or_else(|_| Err(Refusal::body_timeout()))
+}
+
+/// Refuses a body of a declared length before a byte of it is read, or asked for by `100 Continue`.
+pub(super) fn within_cap(body: &Incoming, limits: &Limits) -> Result<(), Refusal> {
+    let limit = limits.body_bytes;
+    if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
+        return Err(Refusal::body_too_large(limit));
+    }
+    Ok(())
 }
 
 /// All of a body, without a copy if it comes in one piece.

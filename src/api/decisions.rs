@@ -15,11 +15,12 @@ use crate::{
 
 use super::{
     AuthzenOptions, Credentials, Handler, Limits,
-    access::{Access, Peer},
+    access::{Access, Demand, Peer},
     authzen, body, cedar,
     deadline::Deadline,
-    exchange::{self, Asked},
+    exchange::{self, Addressee},
     offload::{self, Offload},
+    proxy::{Adapter, Asked, Gateway},
     reply::{self, Code, Refusal, Reply},
 };
 
@@ -49,6 +50,8 @@ pub struct Decisions {
     /// Searches take seconds where batches take milliseconds: neither waits for the other.
     searches: Offload,
     access: Access,
+    /// `None` is asked by no gateway.
+    gateway: Option<Arc<Gateway>>,
     tracer: Option<Tracer>,
 }
 
@@ -68,6 +71,7 @@ impl Decisions {
             offload: Offload::new(),
             searches: Offload::of_half_the_cores(),
             access: Access::default(),
+            gateway: None,
             tracer: None,
         }
     }
@@ -76,6 +80,13 @@ impl Decisions {
     #[must_use]
     pub fn demanding(mut self, credentials: Arc<Credentials>) -> Self {
         self.access.demand(credentials);
+        self
+    }
+
+    /// Answers gateways, too: what they are asked means what this says.
+    #[must_use]
+    pub fn mapping(mut self, gateway: Arc<Gateway>) -> Self {
+        self.gateway = Some(gateway);
         self
     }
 
@@ -97,8 +108,14 @@ impl Decisions {
         if self.metadata.is_at(path) {
             return Some(Endpoint::Metadata);
         }
-        // A proxy in front may or may not take the tenant's path away.
-        Endpoint::at(path.strip_prefix(&self.tenant).unwrap_or(path))
+        let endpoint = Endpoint::at(self.below_tenant(path))?;
+        let is_there = !endpoint.is_for_gateways() || self.gateway.is_some();
+        is_there.then_some(endpoint)
+    }
+
+    /// A proxy in front may or may not take the tenant's path away.
+    fn below_tenant<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_prefix(&self.tenant).unwrap_or(path)
     }
 
     async fn answer(
@@ -161,6 +178,7 @@ impl Decisions {
                 })
                 .await
             }
+            Endpoint::Proxy(adapter) => self.ask_for(adapter, &request, about),
             Endpoint::Search(sought) => {
                 self.decide(
                     request,
@@ -173,6 +191,28 @@ impl Decisions {
                 .await
             }
         }
+    }
+
+    /// Decides about the request that a gateway was asked. Gateways send no bodies: one that comes
+    /// is left unread, or refused as others are.
+    fn ask_for(
+        &self,
+        adapter: Adapter,
+        request: &Request<Incoming>,
+        about: &About,
+    ) -> Result<Reply, Refusal> {
+        body::within_cap(request.body(), &self.limits)?;
+        let gateway = self.gateway.as_ref().ok_or_else(Refusal::not_found)?;
+        let target = request.uri().path_and_query();
+        let asked = Asked {
+            adapter,
+            method: request.method(),
+            target: self.below_tenant(target.map_or("", |it| it.as_str())),
+            headers: request.headers(),
+        };
+        let in_force = self.pdp.reader.borrow();
+        let snapshot = in_force.snapshot().ok_or_else(Refusal::no_snapshot)?;
+        gateway.answer(&self.pdp.session(snapshot, about), &asked, about)
     }
 
     /// Reads the body and runs a job that decides one query, whatever the body says: here if the
@@ -271,18 +311,20 @@ impl Handler for Decisions {
         let endpoint = self.route(request.uri().path());
         let replies = self.replies(endpoint);
         let tracer = self.tracer.as_ref();
-        let asked = Asked {
+        let addressee = Addressee {
             label: replies.endpoint(),
             traced: tracer.map(|it| (it, endpoint.map(Endpoint::path))),
         };
-        let access = (&self.access, endpoint.is_some_and(Endpoint::is_open));
-        let (about, admitted) = exchange::admit(&mut request, peer, &asked, access);
+        let demand = endpoint.map_or(Demand::Credential, Endpoint::demand);
+        let access = (&self.access, demand);
+        let (about, admitted) = exchange::admit(&mut request, peer, &addressee, access);
         let answered = match admitted {
             Ok(()) => {
                 let span = about.entered();
                 let answering = self.answer(endpoint, request, peer, &about);
                 exchange::caught(answering, &about).instrument(span).await
             }
+            Err(refusal) if demand == Demand::GatewayCredential => Err(refusal.for_gateway()),
             Err(refusal) => Err(refusal),
         };
         let reply = exchange::reply(answered, about, metrics);

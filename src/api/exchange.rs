@@ -17,7 +17,7 @@ use tracing::error;
 use crate::telemetry::{About, Head, Metrics, Parent, Tracer};
 
 use super::{
-    access::{Access, Peer},
+    access::{Access, Demand, Peer},
     reply::{self, Refusal, Reply},
 };
 
@@ -25,27 +25,27 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The endpoint that a request is for: its label, and its path if it is recorded in traces.
-pub(super) struct Asked<'t> {
+pub(super) struct Addressee<'t> {
     pub(super) label: &'static str,
     pub(super) traced: Option<(&'t Tracer, Option<&'static str>)>,
 }
 
-/// Whether to answer the request, and what lines about it say of it: its caller has `access`, or
-/// `open` says that none is needed, and it can be read in one way only. Comes before its body is
+/// Whether to answer the request, and what lines about it say of it: its caller has the `access`
+/// that is demanded, and it can be read in one way only. Comes before its body is
 /// read and before any path is told from another.
 pub(super) fn admit(
     request: &mut Request<Incoming>,
     peer: &Peer,
-    asked: &Asked<'_>,
-    (access, open): (&Access, bool),
+    addressee: &Addressee<'_>,
+    (access, demand): (&Access, Demand),
 ) -> (About, Result<(), Refusal>) {
-    let mut about = About::endpoint(asked.label);
+    let mut about = About::endpoint(addressee.label);
     about.certificate.clone_from(&peer.certificate);
     about.uid = peer.uid;
     let marks = Marks::of(request.headers());
     about.request_id = marks.request_id.cloned();
     about.traceparent = marks.traceparent.only().cloned();
-    if let Some((tracer, route)) = asked.traced {
+    if let Some((tracer, route)) = addressee.traced {
         let head = Head {
             method: request.method(),
             headers: request.headers(),
@@ -58,7 +58,7 @@ pub(super) fn admit(
     let admitted = access
         .connection(peer, &about)
         .and_then(|()| sound(request, &marks))
-        .and_then(|()| access.caller(request.headers_mut(), open, &mut about));
+        .and_then(|()| access.caller(request.headers_mut(), demand, &mut about));
     (about, admitted)
 }
 

@@ -20,6 +20,8 @@ mod code;
 
 pub(super) use code::Code;
 
+/// Why there is no other answer, where there is no body to say it.
+const X_PALISADE_CODE: HeaderName = HeaderName::from_static("x-palisade-code");
 /// The revision that the answer comes from.
 const X_PALISADE_REVISION: HeaderName = HeaderName::from_static("x-palisade-revision");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -51,13 +53,18 @@ pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Reply {
     }
 }
 
+/// An answer without a body.
+pub(super) fn empty(status: StatusCode, header: Option<(HeaderName, HeaderValue)>) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply.headers_mut().extend(header);
+    reply
+}
+
 /// The answer to `OPTIONS *`: the methods that some endpoint takes.
 pub(super) fn whole_server() -> Reply {
-    let mut reply = Response::new(Full::default());
-    *reply.status_mut() = StatusCode::NO_CONTENT;
     let methods = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
-    reply.headers_mut().insert(ALLOW, methods);
-    reply
+    empty(StatusCode::NO_CONTENT, Some((ALLOW, methods)))
 }
 
 /// The answer, saying which revision it comes from.
@@ -81,15 +88,22 @@ pub(super) struct Refusal {
     pub(super) code: Code,
     pub(super) message: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the code is told in a header, and nothing in a body.
+    bare: bool,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: Code,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             status,
             code,
             message: shortened(message.into()),
             headers: Vec::new(),
+            bare: false,
         }
     }
 
@@ -230,6 +244,38 @@ impl Refusal {
         Self::unavailable(Code::NoSnapshot, "no policies are in force yet")
     }
 
+    /// With one more header.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Saying which revision was in force.
+    pub(super) fn of_revision(self, revision: &Revision) -> Self {
+        match HeaderValue::from_str(revision.as_str()) {
+            Ok(value) => self.with(X_PALISADE_REVISION, value),
+            Err(_) => self,
+        }
+    }
+
+    /// Without a body, for a caller that reads none.
+    pub(super) fn bare(self) -> Self {
+        Self { bare: true, ..self }
+    }
+
+    /// As gateways have to be told: 401 and 403 they hand on, as if it were about the one who asks
+    /// them, whom a challenge of ours would make give us a password.
+    pub(super) fn for_gateway(mut self) -> Self {
+        if matches!(
+            self.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
+            self.status = StatusCode::BAD_REQUEST;
+            self.headers.retain(|(name, _)| name != WWW_AUTHENTICATE);
+        }
+        self
+    }
+
     /// What is left of the request is not worth reading, so the connection ends with the answer.
     fn closing(self) -> Self {
         Self {
@@ -247,7 +293,12 @@ impl Refusal {
                 message: &self.message,
             },
         };
-        let mut reply = json(self.status, &body);
+        let mut reply = if self.bare {
+            let code = HeaderValue::from_static(self.code.as_str());
+            empty(self.status, Some((X_PALISADE_CODE, code)))
+        } else {
+            json(self.status, &body)
+        };
         for (name, value) in self.headers {
             reply.headers_mut().append(name, value);
         }

@@ -3,7 +3,7 @@
 //! `serde_json::Value` keeps the last of two equal keys in silence, so that two parsers can read
 //! two different questions out of one body. [`Json`] refuses such a text instead.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::de::{Read, SliceRead, StrRead};
@@ -199,6 +199,12 @@ impl<'a> Object<'a> {
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<'a> From<BTreeMap<Cow<'a, str>, Json<'a>>> for Object<'a> {
+    fn from(pairs: BTreeMap<Cow<'a, str>, Json<'a>>) -> Self {
+        Self(pairs.into_iter().collect())
     }
 }
 

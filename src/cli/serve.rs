@@ -179,6 +179,11 @@ impl Service {
         if let Some(credentials) = &to_decisions.credentials {
             decisions = decisions.demanding(Arc::clone(credentials));
         }
+        if let Some(file) = &config.gateway {
+            let name = ListenerName::Decisions.as_str();
+            let gateway = keeper.gateway(name, file).map_err(Failure::usage)?;
+            decisions = decisions.mapping(gateway);
+        }
         let to_admin = listener::prepare(ListenerName::Admin, &config.admin, &mut keeper)?;
         if let Some(credentials) = &to_admin.credentials {
             admin = admin.demanding(Arc::clone(credentials));

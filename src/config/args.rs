@@ -8,11 +8,13 @@ use serde::Deserialize;
 use super::Candidate;
 
 mod decision_log;
+mod gateway;
 mod listeners;
 mod reload;
 mod tracing;
 
 pub use decision_log::{DecisionLogArgs, LogPlace, NoRatio, OverflowRule, Ratio, RecordFormat};
+pub use gateway::GatewayArgs;
 pub use listeners::{AdminArgs, DecisionsArgs};
 pub use reload::{GateRule, ReloadArgs, WatchRule};
 pub use tracing::TracingArgs;
@@ -88,6 +90,9 @@ pub struct ServeArgs {
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub decision_log: DecisionLogArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub tracing: TracingArgs,

@@ -71,6 +71,7 @@ pub(super) struct File {
     pub(super) max_search_time: Option<Span>,
     pub(super) candidate: Vec<Candidate>,
     pub(super) runtime_threads: Option<NonZeroUsize>,
+    pub(super) gateway: Option<PathBuf>,
 }
 
 impl File {

@@ -1,4 +1,5 @@
-//! Keeps what the listeners demand equal to the files that say so: certificates, keys, credentials.
+//! Keeps what the listeners demand, and what gateways ask them, equal to the files that say so:
+//! certificates, keys, credentials, routes.
 //! Files that cannot be taken change nothing but what is told of them.
 
 use std::{
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::{
-    api::Credentials,
+    api::{Credentials, Gateway},
     telemetry::{Kept, KeptKind, Metrics, Status},
 };
 
@@ -28,7 +29,7 @@ pub use files::read_small;
 mod part;
 
 use files::{digest, name, read, settled};
-use part::{Part, Taken, material, set};
+use part::{Part, Taken, mapping, material, set};
 
 /// Longest time between two looks: a secret that was taken out should not live for long, and
 /// looking costs one read of a few small files.
@@ -119,6 +120,25 @@ impl Keeper {
         let part = Part::Credentials(Arc::clone(&credentials));
         self.keep(listener, files, &texts, part, taken);
         Ok(credentials)
+    }
+
+    /// What gateways ask a listener, as new as the file that says so from now on.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is none of routes.
+    pub fn gateway(
+        &mut self,
+        listener: &'static str,
+        file: &Path,
+    ) -> Result<Arc<Gateway>, BadFiles> {
+        let files = vec![file.to_owned()];
+        let texts = settled(&files)?;
+        let mapping = mapping(&files, &texts)?;
+        let taken = Taken::routes(&mapping);
+        let gateway = Arc::new(Gateway::new(mapping));
+        let part = Part::Routes(Arc::clone(&gateway));
+        self.keep(listener, files, &texts, part, taken);
+        Ok(gateway)
     }
 
     fn keep(

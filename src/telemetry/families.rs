@@ -60,7 +60,7 @@ pub(super) struct Families {
     pub(super) rejected: IntCounterVec,
     /// Handshakes of TLS that failed.
     pub(super) handshake_failures: IntCounterVec,
-    /// 1 while a listener's TLS or credentials on disk are not what is in force.
+    /// 1 while a listener's TLS, credentials or routes on disk are not what is in force.
     pub(super) access_stale: GaugeVec,
     /// When the certificate of a listener ends.
     pub(super) certificate_not_after: GaugeVec,
@@ -169,7 +169,7 @@ impl Families {
             )?,
             access_stale: new.gauges(
                 "palisade_access_stale",
-                "1 while a listener's TLS or credentials on disk are not what is in force.",
+                "1 while a listener's TLS, credentials or routes on disk are not what is in force.",
                 &["listener", "kind"],
             )?,
             certificate_not_after: new.gauges(

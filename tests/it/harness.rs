@@ -47,6 +47,8 @@ pub(crate) struct Start {
     /// Files of credentials.
     pub(crate) credentials: Option<PathBuf>,
     pub(crate) admin_credentials: Option<PathBuf>,
+    /// The file of what gateways ask.
+    pub(crate) gateway: Option<PathBuf>,
 }
 
 /// TLS of a server, and a client that gets on with it.
@@ -97,6 +99,7 @@ impl Default for Start {
             tls: None,
             credentials: None,
             admin_credentials: None,
+            gateway: None,
         }
     }
 }
@@ -176,6 +179,9 @@ impl Server {
         }
         if let Some(file) = &start.admin_credentials {
             admin = admin.demanding(keeper.credentials("admin", file).unwrap());
+        }
+        if let Some(file) = &start.gateway {
+            decisions = decisions.mapping(keeper.gateway("decisions", file).unwrap());
         }
         let [door, admin_door] = start.doors(&mut keeper);
         let (stop, stopped) = watch::channel(false);

@@ -39,6 +39,8 @@ mod process;
 #[cfg(test)]
 mod proving;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod rollback;

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use crate::api::{exchange, reply::Refusal};
+use crate::api::{access::Demand, exchange, reply::Refusal};
 
 /// Something that can be asked for.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +58,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is answered to callers without credentials: the probes of an orchestrator have
-    /// none.
-    pub(super) fn is_open(self) -> bool {
+    /// What callers have to present: nothing for probes, as orchestrators have nothing.
+    pub(super) fn demand(self) -> Demand {
         match self {
-            Self::Livez | Self::Readyz => true,
+            Self::Livez | Self::Readyz => Demand::Nothing,
             Self::Accept
             | Self::Explain
             | Self::Matrix
@@ -72,7 +71,7 @@ impl Endpoint {
             | Self::Policies
             | Self::Schema
             | Self::Status
-            | Self::Unpin => false,
+            | Self::Unpin => Demand::Credential,
         }
     }
 

@@ -130,16 +130,17 @@ struct AccessError<'a> {
 
 impl<'a> AccessLine<'a> {
     fn of(kept: &'a Kept) -> Self {
-        let (in_force, not_after): ([(&str, &[String]); 2], _) = match &kept.kind {
+        let (in_force, not_after): (Vec<(&str, &[String])>, _) = match &kept.kind {
             KeptKind::Credentials { bearer, basic } => {
-                ([("bearer", bearer), ("basic", basic)], None)
+                (vec![("bearer", bearer), ("basic", basic)], None)
             }
+            KeptKind::Routes { routes } => (vec![("routes", routes)], None),
             KeptKind::Tls {
                 certificates,
                 client_cas,
                 not_after,
             } => (
-                [("certificates", certificates), ("client_cas", client_cas)],
+                vec![("certificates", certificates), ("client_cas", client_cas)],
                 Some(*not_after),
             ),
         };
@@ -147,7 +148,7 @@ impl<'a> AccessLine<'a> {
             listener: kept.listener,
             kind: kept.kind.as_str(),
             files: &kept.files,
-            in_force: BTreeMap::from(in_force),
+            in_force: in_force.into_iter().collect(),
             loaded_at: rfc3339(kept.loaded_at),
             not_after: not_after.map(rfc3339),
             error: kept.error.as_ref().map(|(at, message)| AccessError {

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use crate::api::{authzen::Sought, exchange, reply::Refusal};
+use crate::api::{access::Demand, authzen::Sought, exchange, proxy::Adapter, reply::Refusal};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Endpoint {
@@ -12,17 +12,21 @@ pub(super) enum Endpoint {
     IsAuthorized,
     Metadata,
     OpenApi,
+    Proxy(Adapter),
     Search(Sought),
 }
 
 impl Endpoint {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::BatchIsAuthorized,
         Self::Evaluation,
         Self::Evaluations,
         Self::IsAuthorized,
         Self::Metadata,
         Self::OpenApi,
+        Self::Proxy(Adapter::Envoy),
+        Self::Proxy(Adapter::Nginx),
+        Self::Proxy(Adapter::Traefik),
         Self::Search(Sought::Action),
         Self::Search(Sought::Resource),
         Self::Search(Sought::Subject),
@@ -39,7 +43,7 @@ impl Endpoint {
             "/openapi.json" => Some(Self::OpenApi),
             "/v1/batch_is_authorized" => Some(Self::BatchIsAuthorized),
             "/v1/is_authorized" => Some(Self::IsAuthorized),
-            _ => None,
+            path => Adapter::at(path).map(Self::Proxy),
         }
     }
 
@@ -52,6 +56,7 @@ impl Endpoint {
             Self::IsAuthorized => "/v1/is_authorized",
             Self::Metadata => "/.well-known/authzen-configuration",
             Self::OpenApi => "/openapi.json",
+            Self::Proxy(adapter) => adapter.path(),
             Self::Search(Sought::Action) => "/access/v1/search/action",
             Self::Search(Sought::Resource) => "/access/v1/search/resource",
             Self::Search(Sought::Subject) => "/access/v1/search/subject",
@@ -67,6 +72,7 @@ impl Endpoint {
             Self::IsAuthorized => "is_authorized",
             Self::Metadata => "metadata",
             Self::OpenApi => "openapi",
+            Self::Proxy(adapter) => adapter.label(),
             Self::Search(Sought::Action) => "search_action",
             Self::Search(Sought::Resource) => "search_resource",
             Self::Search(Sought::Subject) => "search_subject",
@@ -82,18 +88,25 @@ impl Endpoint {
             | Self::IsAuthorized
             | Self::Search(_) => &[200, 400, 401, 403, 405, 408, 413, 500, 503],
             Self::Metadata | Self::OpenApi => &[200, 400, 403, 405, 500],
+            Self::Proxy(_) => &[200, 400, 401, 403, 413, 500, 503],
         }
     }
 
-    /// Whether it is answered to callers without credentials: what tells how to ask comes first.
-    pub(super) fn is_open(self) -> bool {
+    /// Whether it is asked by gateways, if there are any.
+    pub(super) fn is_for_gateways(self) -> bool {
+        matches!(self, Self::Proxy(_))
+    }
+
+    /// What callers have to present: nothing for what tells how to ask, which comes first.
+    pub(super) fn demand(self) -> Demand {
         match self {
             Self::BatchIsAuthorized
             | Self::Evaluation
             | Self::Evaluations
             | Self::IsAuthorized
-            | Self::Search(_) => false,
-            Self::Metadata | Self::OpenApi => true,
+            | Self::Search(_) => Demand::Credential,
+            Self::Metadata | Self::OpenApi => Demand::Nothing,
+            Self::Proxy(_) => Demand::GatewayCredential,
         }
     }
 
@@ -105,6 +118,8 @@ impl Endpoint {
             | Self::IsAuthorized
             | Self::Search(_) => exchange::only_post(method),
             Self::Metadata | Self::OpenApi => exchange::only_get(method),
+            // Some gateways ask with the method that they were asked with.
+            Self::Proxy(_) => Ok(()),
         }
     }
 }

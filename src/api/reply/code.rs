@@ -4,6 +4,7 @@
 /// `palisade_http_requests_rejected_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::api) enum Code {
+    AmbiguousPath,
     BatchTooLarge,
     BodyTimeout,
     BodyTooLarge,
@@ -11,6 +12,7 @@ pub(in crate::api) enum Code {
     ExpiredPageToken,
     ForbiddenOrigin,
     ForbiddenPeer,
+    GatewayMisconfigured,
     IncompleteBody,
     Internal,
     InvalidContentType,
@@ -21,6 +23,8 @@ pub(in crate::api) enum Code {
     InvalidRequest,
     InvalidTarget,
     MethodNotAllowed,
+    NoPrincipal,
+    NoRoute,
     NoSnapshot,
     NotFound,
     Overloaded,
@@ -32,7 +36,8 @@ pub(in crate::api) enum Code {
 
 impl Code {
     /// Every code, as `openapi.json` lists them.
-    pub(in crate::api) const ALL: [Self; 24] = [
+    pub(in crate::api) const ALL: [Self; 28] = [
+        Self::AmbiguousPath,
         Self::BatchTooLarge,
         Self::BodyTimeout,
         Self::BodyTooLarge,
@@ -40,6 +45,7 @@ impl Code {
         Self::ExpiredPageToken,
         Self::ForbiddenOrigin,
         Self::ForbiddenPeer,
+        Self::GatewayMisconfigured,
         Self::IncompleteBody,
         Self::Internal,
         Self::InvalidContentType,
@@ -50,6 +56,8 @@ impl Code {
         Self::InvalidRequest,
         Self::InvalidTarget,
         Self::MethodNotAllowed,
+        Self::NoPrincipal,
+        Self::NoRoute,
         Self::NoSnapshot,
         Self::NotFound,
         Self::Overloaded,
@@ -62,6 +70,7 @@ impl Code {
     /// The name on the wire and in metrics.
     pub(in crate::api) fn as_str(self) -> &'static str {
         match self {
+            Self::AmbiguousPath => "ambiguous_path",
             Self::BatchTooLarge => "batch_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyTooLarge => "body_too_large",
@@ -69,6 +78,7 @@ impl Code {
             Self::ExpiredPageToken => "expired_page_token",
             Self::ForbiddenOrigin => "forbidden_origin",
             Self::ForbiddenPeer => "forbidden_peer",
+            Self::GatewayMisconfigured => "gateway_misconfigured",
             Self::IncompleteBody => "incomplete_body",
             Self::Internal => "internal",
             Self::InvalidContentType => "invalid_content_type",
@@ -79,6 +89,8 @@ impl Code {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidTarget => "invalid_target",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::NoPrincipal => "no_principal",
+            Self::NoRoute => "no_route",
             Self::NoSnapshot => "no_snapshot",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",

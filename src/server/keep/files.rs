@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::BadFiles;
 
-/// More than any chain, bundle of authorities or thousand credentials.
+/// More than any chain, bundle of authorities, thousand credentials or thousand routes.
 const MAX_BYTES: u64 = 1 << 20;
 /// How often we wait for the files to hold still before we say that they do not.
 const ATTEMPTS: u32 = 5;

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use crate::{
-    api::{CredentialSet, Credentials},
+    api::{CredentialSet, Credentials, Gateway, GatewayMapping},
     telemetry::KeptKind,
 };
 
@@ -20,6 +20,7 @@ const EMPTY: &str = "it is empty; that nobody may ask is said by a comment alone
 #[derive(Debug)]
 pub(super) enum Part {
     Credentials(Arc<Credentials>),
+    Routes(Arc<Gateway>),
     Tls(Arc<Tls>),
 }
 
@@ -42,6 +43,15 @@ impl Taken {
         }
     }
 
+    pub(super) fn routes(mapping: &GatewayMapping) -> Self {
+        let routes: Vec<String> = mapping.routes().map(ToOwned::to_owned).collect();
+        let is_empty = routes.is_empty();
+        Self {
+            warning: is_empty.then(|| "nothing is let through, there are none".to_owned()),
+            shown: KeptKind::Routes { routes },
+        }
+    }
+
     pub(super) fn tls(material: &Material) -> Self {
         let fault = material.validity.fault(SystemTime::now());
         Self {
@@ -59,6 +69,7 @@ impl Part {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Credentials(_) => KeptKind::CREDENTIALS,
+            Self::Routes(_) => KeptKind::ROUTES,
             Self::Tls(_) => KeptKind::TLS,
         }
     }
@@ -70,6 +81,12 @@ impl Part {
                 let set = set(files, texts)?;
                 let taken = Taken::set(&set);
                 credentials.replace(set);
+                Ok(taken)
+            }
+            Self::Routes(gateway) => {
+                let mapping = mapping(files, texts)?;
+                let taken = Taken::routes(&mapping);
+                gateway.replace(mapping);
                 Ok(taken)
             }
             Self::Tls(tls) => {
@@ -84,16 +101,23 @@ impl Part {
 
 pub(super) fn set(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<CredentialSet, BadFiles> {
     let text = texts.first().map_or(&[][..], Vec::as_slice);
-    let bad = |why: &str| {
-        let file = files.first().map(|it| name(it)).unwrap_or_default();
-        BadFiles(format!("`{file}`: {why}"))
-    };
     // A writer may have emptied it a moment ago, however slow the next one is: an order to let
     // nobody in takes a word.
     if text.is_empty() {
-        return Err(bad(EMPTY));
+        return Err(bad(files, EMPTY));
     }
-    CredentialSet::parse(text).map_err(|error| bad(&error.to_string()))
+    CredentialSet::parse(text).map_err(|error| bad(files, &error.to_string()))
+}
+
+pub(super) fn mapping(files: &[PathBuf], texts: &[Vec<u8>]) -> Result<GatewayMapping, BadFiles> {
+    let text = texts.first().map_or(&[][..], Vec::as_slice);
+    GatewayMapping::parse(text).map_err(|error| bad(files, &error.to_string()))
+}
+
+/// What is wrong with the only file.
+fn bad(files: &[PathBuf], why: &str) -> BadFiles {
+    let file = files.first().map(|it| name(it)).unwrap_or_default();
+    BadFiles(format!("`{file}`: {why}"))
 }
 
 /// Certificate, key and maybe authorities, in this order.

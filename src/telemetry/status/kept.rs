@@ -27,6 +27,11 @@ pub enum KeptKind {
         /// By an id and a secret.
         basic: Vec<String>,
     },
+    /// What the requests mean that gateways ask about.
+    Routes {
+        /// Each in one line, in their order.
+        routes: Vec<String>,
+    },
     /// SHA-256 digests of certificates, in hexadecimal.
     Tls {
         /// Those that we show, our own first.
@@ -41,6 +46,8 @@ pub enum KeptKind {
 impl KeptKind {
     /// How credentials are called in logs and metrics.
     pub const CREDENTIALS: &'static str = "credentials";
+    /// How what gateways ask is called in logs and metrics.
+    pub const ROUTES: &'static str = "routes";
     /// How TLS is called in logs and metrics.
     pub const TLS: &'static str = "tls";
 
@@ -48,6 +55,7 @@ impl KeptKind {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Credentials { .. } => Self::CREDENTIALS,
+            Self::Routes { .. } => Self::ROUTES,
             Self::Tls { .. } => Self::TLS,
         }
     }
