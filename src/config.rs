@@ -10,17 +10,19 @@ mod args;
 mod candidate;
 mod error;
 mod file;
+mod limits;
 mod listener;
 mod reload;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    AdminArgs, BatchDefaults, DecisionsArgs, GateRule, ListenerName, LogFormat, PolicyErrorRule,
-    ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
+    AdminArgs, BatchDefaults, DecisionsArgs, GateRule, LimitArgs, ListenerName, LogFormat,
+    PolicyErrorRule, ReloadArgs, ServeArgs, SourceArgs, Span, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
 pub use error::ConfigError;
 use file::File;
+pub use limits::Limits;
 use listener::Said;
 pub use listener::{BadSocketMode, Listener, SocketMode, Tls};
 pub use reload::Reload;
@@ -95,6 +97,8 @@ pub struct Serve {
     pub decision_context: bool,
     /// How changed files are found, and what is taken of them.
     pub reload: Reload,
+    /// How much of the machine callers may take.
+    pub limits: Limits,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -157,6 +161,7 @@ impl ServeArgs {
         let decisions = Said::from(self.decisions).over(file.decisions());
         let admin = Said::from(self.admin).over(file.admin());
         let reload = self.reload.over(&file);
+        let limits = self.limits.over(&file);
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -176,6 +181,7 @@ impl ServeArgs {
                 .or(file.decision_context)
                 .unwrap_or(false),
             reload,
+            limits,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| LOG_FILTER.to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),
@@ -197,6 +203,7 @@ impl Serve {
     fn sensible(self) -> Result<Self, ConfigError> {
         let too_small = |key, least| Err(ConfigError::TooSmall { key, least });
         self.reload.sensible()?;
+        self.limits.sensible(self.max_body_bytes)?;
         if self.max_body_bytes == 0 {
             return too_small("max-body", "1");
         }

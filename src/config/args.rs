@@ -7,9 +7,11 @@ use serde::Deserialize;
 
 use super::Candidate;
 
+mod limits;
 mod listeners;
 mod reload;
 
+pub use limits::LimitArgs;
 pub use listeners::{AdminArgs, DecisionsArgs};
 pub use reload::{GateRule, ReloadArgs, WatchRule};
 
@@ -81,6 +83,9 @@ pub struct ServeArgs {
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub reload: ReloadArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Let this listener be reached from the network without TLS or a credential
     #[arg(
         long, env = "PALISADE_ALLOW_INSECURE_BIND", value_enum, value_name = "LISTENER",
