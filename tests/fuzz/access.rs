@@ -53,7 +53,6 @@ fn only_the_right_credentials_are_let_in() {
         head.splice(at..at + 5, value.iter().copied());
         let mut connection = server.connect();
         connection.write(&head);
-        connection.finish();
         let reply = connection.read().expect("an answer");
         if is_right(&value) {
             assert_eq!(reply.status, 200, "{reply:?}");
