@@ -24,6 +24,7 @@ mod offload;
 mod page;
 mod proxy;
 mod reply;
+mod room;
 
 pub use access::{BadCredentials, CredentialPlace, CredentialSet, Credentials, Peer};
 pub use admin::Admin;
@@ -50,6 +51,11 @@ pub struct Limits {
     /// How long a body may take to arrive. A body within the cap crosses any link a sidecar has
     /// in well under a second; ten seconds separate a slow caller from one that holds us up.
     pub body_timeout: Duration,
+    /// Most memory that long bodies and long answers take together, over all connections: while
+    /// they are read, wait for their turn, and are written. What is shorter than 16 KiB does not
+    /// count. Room for sixty of the largest bodies at once is more than a sidecar's callers send,
+    /// and what a sidecar's memory allows.
+    pub held_bytes: usize,
     /// Most queries in one batch: more does not fit into the body cap unless they share nearly
     /// everything. With the policies that ship, as many short questions take about 60 ms.
     pub batch: usize,
@@ -77,6 +83,7 @@ impl Default for Limits {
         Self {
             body_bytes: 1 << 20,
             body_timeout: Duration::from_secs(10),
+            held_bytes: 64 << 20,
             batch: 5000,
             search_evaluations: 100_000,
             search_time: Duration::from_secs(2),

@@ -12,20 +12,22 @@ mod decision_log;
 mod error;
 mod file;
 mod gateway;
+mod limits;
 mod listener;
 mod reload;
 mod tracing;
 
 pub use address::{Address, BadAddress};
 pub use args::{
-    AdminArgs, BatchDefaults, DecisionLogArgs, DecisionsArgs, GateRule, GatewayArgs, ListenerName,
-    LogFormat, LogPlace, NoRatio, OverflowRule, PolicyErrorRule, Ratio, RecordFormat, ReloadArgs,
-    ServeArgs, SourceArgs, Span, TracingArgs, WatchRule,
+    AdminArgs, BatchDefaults, DecisionLogArgs, DecisionsArgs, GateRule, GatewayArgs, LimitArgs,
+    ListenerName, LogFormat, LogPlace, NoRatio, OverflowRule, PolicyErrorRule, Ratio, RecordFormat,
+    ReloadArgs, ServeArgs, SourceArgs, Span, TracingArgs, WatchRule,
 };
 pub use candidate::{BadCandidate, Candidate};
 pub use decision_log::DecisionLog;
 pub use error::ConfigError;
 use file::File;
+pub use limits::Limits;
 use listener::Said;
 pub use listener::{BadSocketMode, Listener, SocketMode, Tls};
 pub use reload::Reload;
@@ -105,6 +107,8 @@ pub struct Serve {
     pub decision_log: Option<DecisionLog>,
     /// What is recorded as spans of traces, if anything is.
     pub tracing: Option<Tracing>,
+    /// How much of the machine callers may take.
+    pub limits: Limits,
     /// What a log line looks like.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -172,6 +176,7 @@ impl ServeArgs {
         let decision_log = self.decision_log.over(&mut file)?;
         let tracing = self.tracing.over(&mut file)?;
         let gateway = self.gateway.over(&mut file);
+        let limits = self.limits.over(&file);
         let log_filter = self.log_filter.or(file.log_filter);
         let serve = Serve {
             sources,
@@ -193,6 +198,7 @@ impl ServeArgs {
             reload,
             decision_log,
             tracing,
+            limits,
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: log_filter.unwrap_or_else(|| LOG_FILTER.to_owned()),
             shutdown_grace: span(self.shutdown_grace.or(file.shutdown_grace), SHUTDOWN_GRACE),
@@ -215,6 +221,7 @@ impl Serve {
     fn sensible(self) -> Result<Self, ConfigError> {
         let too_small = |key, least| Err(ConfigError::TooSmall { key, least });
         self.reload.sensible()?;
+        self.limits.sensible(self.max_body_bytes)?;
         if self.max_body_bytes == 0 {
             return too_small("max-body", "1");
         }

@@ -27,6 +27,7 @@ use super::{
     offload::{INLINE_BODY_BYTES, Offload},
     page::{Page, Seen},
     reply::{self, Refusal, Reply},
+    room::Room,
 };
 
 mod by_hand;
@@ -55,6 +56,7 @@ pub struct Admin {
     candidates: Option<Arc<dyn Candidates>>,
     page: Arc<Page>,
     limits: Limits,
+    room: Room,
     offload: Offload,
     /// Apart from the rest: whoever rolls back does not wait for a matrix.
     by_hand_offload: Offload,
@@ -72,6 +74,7 @@ impl Admin {
             candidates: None,
             page: Arc::new(Page::new()),
             limits: Limits::default(),
+            room: Room::of(Limits::default().held_bytes),
             offload: Offload::new(),
             by_hand_offload: Offload::of_half_the_cores(),
             access: Access::default(),
@@ -232,13 +235,13 @@ impl Admin {
     }
 
     async fn explain(&self, request: Request<Incoming>, about: &About) -> Result<Reply, Refusal> {
-        let text = body::read(request, &self.limits).await?;
+        let text = body::read(request, &self.limits, &self.room).await?;
         let snapshot = self.snapshot()?;
         let (pdp, about, limits) = (self.pdp.clone(), about.clone(), self.limits);
-        let long = text.len() > INLINE_BODY_BYTES;
+        let long = text.as_ref().len() > INLINE_BODY_BYTES;
         let job = move |_: &Deadline| {
             let session = pdp.session(&snapshot, &about);
-            let reply = explain(&session, &text, &limits)?;
+            let reply = explain(&session, text.as_ref(), &limits)?;
             Ok(reply::of_revision(reply, snapshot.revision()))
         };
         if long {
@@ -258,8 +261,8 @@ impl Admin {
         about: &About,
     ) -> Result<Reply, Refusal> {
         let by_hand = self.by_hand(&request)?;
-        let text = body::read(request, &self.limits).await?;
-        let revision = by_hand::revision(&text, &self.limits)?;
+        let text = body::read(request, &self.limits, &self.room).await?;
+        let revision = by_hand::revision(text.as_ref(), &self.limits)?;
         self.fulfil(by_hand, wish(revision), about).await
     }
 

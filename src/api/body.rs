@@ -18,10 +18,15 @@ use crate::authz::Json;
 use super::{
     Limits,
     reply::{Code, Refusal},
+    room::{Held, Kept, Room},
 };
 
-/// Reads a JSON body whole.
-pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Bytes, Refusal> {
+/// Reads a JSON body whole, as far as there is room for it.
+pub(super) async fn read(
+    request: Request<Incoming>,
+    limits: &Limits,
+    room: &Room,
+) -> Result<Kept, Refusal> {
     if !is_json(request.headers()) {
         return Err(Refusal::bad(
             Code::InvalidContentType,
@@ -36,7 +41,7 @@ pub(super) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
     }
     let body = request.into_body();
     within_cap(&body, limits)?;
-    let mut whole = pin!(whole(body, limits.body_bytes));
+    let mut whole = pin!(whole(body, limits.body_bytes, room.hold()));
     // Most bodies come with their head, and need no timer.
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
         return read;
@@ -55,7 +60,7 @@ pub(super) fn within_cap(body: &Incoming, limits: &Limits) -> Result<(), Refusal
 }
 
 /// All of a body, without a copy if it comes in one piece.
-async fn whole(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+async fn whole(mut body: Incoming, limit: usize, mut held: Held) -> Result<Kept, Refusal> {
     let mut first = Bytes::new();
     let mut all = Vec::new();
     while !body.is_end_stream()
@@ -69,9 +74,11 @@ async fn whole(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if first.len() + all.len() + data.len() > limit {
+        let length = first.len() + all.len() + data.len();
+        if length > limit {
             return Err(Refusal::body_too_large(limit));
         }
+        held.grow(length)?;
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;
@@ -79,7 +86,7 @@ async fn whole(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
         all.extend_from_slice(&std::mem::take(&mut first));
         all.extend_from_slice(&data);
     }
-    Ok(if all.is_empty() { first } else { all.into() })
+    Ok(held.keep(if all.is_empty() { first } else { all.into() }))
 }
 
 /// Parses a body that must hold one JSON object.

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::{
-    Request, StatusCode,
-    body::{Bytes, Incoming},
-};
+use hyper::{Request, StatusCode, body::Incoming};
 use tracing::Instrument;
 
 use crate::{
@@ -22,6 +19,7 @@ use super::{
     offload::{self, Offload},
     proxy::{Adapter, Asked, Gateway},
     reply::{self, Code, Refusal, Reply},
+    room::{Kept, Room},
 };
 
 mod endpoint;
@@ -49,6 +47,7 @@ pub struct Decisions {
     offload: Offload,
     /// Searches take seconds where batches take milliseconds: neither waits for the other.
     searches: Offload,
+    room: Room,
     access: Access,
     /// `None` is asked by no gateway.
     gateway: Option<Arc<Gateway>>,
@@ -70,6 +69,7 @@ impl Decisions {
             limits,
             offload: Offload::new(),
             searches: Offload::of_half_the_cores(),
+            room: Room::of(limits.held_bytes),
             access: Access::default(),
             gateway: None,
             tracer: None,
@@ -227,14 +227,14 @@ impl Decisions {
         F: Fn(&Session<'_>, &[u8]) -> Result<Reply, Refusal> + Send + 'static,
     {
         let text = self.body(request).await?;
-        if offload::inline_queries(text.len()) > 0 {
+        if offload::inline_queries(text.as_ref().len()) > 0 {
             let in_force = self.pdp.reader.borrow();
             let snapshot = in_force.snapshot().ok_or_else(Refusal::no_snapshot)?;
-            let reply = job(&self.pdp.session(snapshot, about), &text)?;
+            let reply = job(&self.pdp.session(snapshot, about), text.as_ref())?;
             return Ok(reply::of_revision(reply, snapshot.revision()));
         }
         let deadline = Deadline::after(self.limits.budget);
-        let job = move |session: &Session<'_>, _: &Deadline| job(session, &text);
+        let job = move |session: &Session<'_>, _: &Deadline| job(session, text.as_ref());
         self.elsewhere(about, &self.offload, deadline, job).await
     }
 
@@ -257,26 +257,26 @@ impl Decisions {
     {
         let text = self.body(request).await?;
         let deadline = Deadline::after(self.limits.budget);
-        let at_most = offload::inline_queries(text.len());
+        let at_most = offload::inline_queries(text.as_ref().len());
         if at_most > 0 {
             let in_force = self.pdp.reader.borrow();
             let snapshot = in_force.snapshot().ok_or_else(Refusal::no_snapshot)?;
             let session = self.pdp.session(snapshot, about);
-            if let Some(reply) = job(&session, &text, at_most, &deadline)? {
+            if let Some(reply) = job(&session, text.as_ref(), at_most, &deadline)? {
                 return Ok(reply::of_revision(reply, snapshot.revision()));
             }
         }
         // The few bodies that are short but ask much are parsed twice; a parsed body borrows
         // from its text and cannot move to another thread.
         let job = move |session: &Session<'_>, deadline: &Deadline| {
-            job(session, &text, usize::MAX, deadline)?.ok_or_else(Refusal::internal)
+            job(session, text.as_ref(), usize::MAX, deadline)?.ok_or_else(Refusal::internal)
         };
         self.elsewhere(about, offload, deadline, job).await
     }
 
-    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Refusal> {
-        let text = body::read(request, &self.limits).await?;
-        self.pdp.metrics.body(text.len());
+    async fn body(&self, request: Request<Incoming>) -> Result<Kept, Refusal> {
+        let text = body::read(request, &self.limits, &self.room).await?;
+        self.pdp.metrics.body(text.as_ref().len());
         Ok(text)
     }
 
@@ -299,7 +299,8 @@ impl Decisions {
             let reply = job(&pdp.session(&snapshot, &about), deadline)?;
             Ok(reply::of_revision(reply, snapshot.revision()))
         };
-        offload.run(deadline, job).instrument(span).await
+        let reply = offload.run(deadline, job).instrument(span).await?;
+        self.room.lend(reply).await
     }
 }
 

@@ -48,9 +48,10 @@ pub(super) struct Offload {
 }
 
 impl Offload {
-    /// One job on each core.
+    /// One job on each core but one, which is for short questions: a core that is not idle is given
+    /// away at the next tick of its clock, and a tick is as long as many answers.
     pub(super) fn new() -> Self {
-        Self::with(cores())
+        Self::with(cores().saturating_sub(1).max(1))
     }
 
     /// One job on every second core, for jobs that take seconds: what else there is to do gets
@@ -87,6 +88,7 @@ impl Offload {
             return Err(Refusal::internal());
         };
         let span = tracing::Span::current();
+        let until = deadline.at();
         let (deadline, _waiting) = deadline.awaited();
         // The job holds its permits itself: when the caller hangs up, it goes on to where it
         // next looks at its deadline.
@@ -95,7 +97,11 @@ impl Offload {
             drop((place, core));
             answered
         });
-        done.await.unwrap_or_else(|error| {
+        // Where no core is left for long work, a job may not get to look at its deadline at all.
+        let Ok(done) = timeout_at(until.into(), done).await else {
+            return Err(deadline::out_of_time());
+        };
+        done.unwrap_or_else(|error| {
             tracing::error!(%error, "a large request failed: {error}");
             Err(Refusal::internal())
         })
@@ -131,6 +137,20 @@ mod tests {
         assert_eq!(inline_queries(8 << 10), 8);
         assert_eq!(inline_queries(INLINE_BODY_BYTES), 4);
         assert_eq!(inline_queries(INLINE_BODY_BYTES + 1), 0);
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_told_in_time_though_the_job_does_not_look() {
+        let offload = Offload::with(1);
+        let (go, gone) = mpsc::channel::<()>();
+        let job = move |_: &Deadline| {
+            let _ = gone.recv();
+            Err(Refusal::internal())
+        };
+        let deadline = Deadline::after(Duration::from_millis(20));
+        let told = offload.run(deadline, job).await;
+        assert_eq!(status(&told), StatusCode::SERVICE_UNAVAILABLE);
+        drop(go);
     }
 
     #[tokio::test]

@@ -277,11 +277,10 @@ impl Refusal {
     }
 
     /// What is left of the request is not worth reading, so the connection ends with the answer.
-    fn closing(self) -> Self {
-        Self {
-            headers: vec![(CONNECTION, HeaderValue::from_static("close"))],
-            ..self
-        }
+    pub(super) fn closing(mut self) -> Self {
+        let close = HeaderValue::from_static("close");
+        self.headers.push((CONNECTION, close));
+        self
     }
 
     /// The answer that says so.

@@ -70,14 +70,14 @@ impl Serve {
         };
         telemetry::init_tracing(format, &config.log_filter).map_err(Failure::usage)?;
         let threads = config.runtime_threads.unwrap_or_else(cores);
-        let places = Places::claim(threads);
+        let places = Places::claim(threads, config.limits.connections);
         let runtime = runtime(threads)?;
         let service = {
             let _entered = runtime.enter();
             Service::load(&config)?
         };
         let log = service.parts.recording.log().cloned();
-        let ended = runtime.block_on(service.run(places, threads, config.shutdown_grace));
+        let ended = runtime.block_on(service.run(places, threads, &config));
         if let Some(log) = log {
             log.close(if ended.is_ok() { FLUSH } else { LAST_WORDS });
         }
@@ -161,6 +161,8 @@ impl Service {
             batch: config.max_batch,
             search_evaluations: config.max_search,
             search_time: config.max_search_time,
+            body_timeout: config.limits.body_timeout,
+            held_bytes: config.limits.held_bytes,
             ..api::Limits::default()
         };
         let mut decisions = Decisions::new(pdp.clone(), &options, limits);
@@ -209,11 +211,11 @@ impl Service {
         mut self,
         places: Places,
         threads: NonZeroUsize,
-        grace: Duration,
+        config: &config::Serve,
     ) -> Result<Exit, Failure> {
         let limits = |connections| Limits {
             connections,
-            ..Limits::default()
+            ..listener::limits(&config.limits)
         };
         let (stop_threads, stopped) = watch::channel(false);
         let started = Threads::start(threads, EVALUATION_STACK_BYTES, &stopped);
@@ -239,12 +241,12 @@ impl Service {
             .set_listener(Check::Failed("draining".to_owned()));
         info!("draining");
         if let Some(log) = parts.0.recording.log() {
-            log.draining(grace + limits(0).grace);
+            log.draining(config.shutdown_grace + limits(0).grace);
         }
         tokio::select! {
             failure = fault(&mut decisions, &mut admin, &mut parts) => return Err(failure),
             () = self.signals.next() => return Err(cut_off()),
-            () = tokio::time::sleep(grace) => {}
+            () = tokio::time::sleep(config.shutdown_grace) => {}
         }
         // Probes and scrapes see us until the last decision is out.
         for (stop, server) in [(stop_decisions, decisions), (stop_admin, admin)] {
@@ -380,6 +382,11 @@ mod tests {
         assert_eq!(config.max_batch, limits.batch);
         assert_eq!(config.max_search, limits.search_evaluations);
         assert_eq!(config.max_search_time, limits.search_time);
+        assert_eq!(config.limits.body_timeout, limits.body_timeout);
+        assert_eq!(config.limits.held_bytes, limits.held_bytes);
+        let most = config.limits.connections.get();
+        assert_eq!(most, Limits::default().connections);
+        assert_eq!(listener::limits(&config.limits), Limits::default());
         for listener in [config.decisions, config.admin] {
             for address in listener.addresses {
                 let text = address.to_string();

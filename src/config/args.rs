@@ -9,12 +9,14 @@ use super::Candidate;
 
 mod decision_log;
 mod gateway;
+mod limits;
 mod listeners;
 mod reload;
 mod tracing;
 
 pub use decision_log::{DecisionLogArgs, LogPlace, NoRatio, OverflowRule, Ratio, RecordFormat};
 pub use gateway::GatewayArgs;
+pub use limits::LimitArgs;
 pub use listeners::{AdminArgs, DecisionsArgs};
 pub use reload::{GateRule, ReloadArgs, WatchRule};
 pub use tracing::TracingArgs;
@@ -96,6 +98,9 @@ pub struct ServeArgs {
     #[expect(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub tracing: TracingArgs,
+    #[expect(missing_docs, reason = "as above")]
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Let this listener be reached from the network without TLS or a credential
     #[arg(
         long, env = "PALISADE_ALLOW_INSECURE_BIND", value_enum, value_name = "LISTENER",

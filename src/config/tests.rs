@@ -92,6 +92,9 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         prove-no-wider = true
         prove-time = "5s"
         watch = "poll"
+        max-header = 32768
+        idle-timeout = "30s"
+        max-connections = 12
         rollback = 3
     "#;
     let flags = [
@@ -100,6 +103,7 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         "--decision-context=false",
         "--canary=warn",
         "--prove=warn",
+        "--max-connections=34",
     ];
     let serve = with_file(file, &flags).unwrap();
     assert_eq!(serve.reload.shrink, GateRule::Warn);
@@ -109,6 +113,9 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     assert_eq!(serve.reload.prove_time, Duration::from_secs(5));
     assert_eq!(serve.reload.watch, WatchRule::Poll);
     assert_eq!(serve.reload.rollback, 3);
+    assert_eq!(serve.limits.header_bytes, 32 << 10);
+    assert_eq!(serve.limits.idle_timeout, Duration::from_secs(30));
+    assert_eq!(serve.limits.connections.get(), 34);
     assert_eq!(serve.max_batch, 9);
     assert!(!serve.decision_context);
     assert_eq!(serve.sources.edition.as_deref(), Some("starter"));

@@ -27,8 +27,17 @@ pub(super) fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(limits.header_timeout)
-        .max_header_size(limits.header_bytes);
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(buffer_bytes(limits));
     builder
+}
+
+/// Most that hyper reads ahead on a connection, whatever its caller sends at once. A head and the
+/// question behind it fit; by itself hyper would read 400 KiB, which thousands of callers that do
+/// nothing but send could make it keep.
+fn buffer_bytes(limits: &Limits) -> usize {
+    const LEAST: usize = 64 << 10;
+    LEAST.max(2 * limits.header_bytes)
 }
 
 /// What it takes to serve one connection.

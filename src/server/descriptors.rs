@@ -8,8 +8,6 @@ use std::num::NonZeroUsize;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::info;
 
-use super::Limits;
-
 /// Descriptors that are no connections: sockets that listen, those that wait for a place, the
 /// watcher, and files while they are read; with room for what libraries open.
 const RESERVE: u64 = 128;
@@ -22,7 +20,7 @@ const ADMIN_CONNECTIONS: usize = 1000;
 /// Most connections of each listener, so that neither takes from the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
-    /// Of the decisions listener: three quarters of what there is, and at most the default.
+    /// Of the decisions listener: three quarters of what there is, and at most what is wanted.
     pub decisions: usize,
     /// Of the admin listener: a quarter, and at most 1,000.
     pub admin: usize,
@@ -30,12 +28,12 @@ pub struct Places {
 
 impl Places {
     /// Raises the limit of open files as far as the system lets us, and shares what it allows beside
-    /// so many threads that answer.
-    pub fn claim(threads: NonZeroUsize) -> Self {
+    /// so many threads that answer; decisions get `wanted` at most.
+    pub fn claim(threads: NonZeroUsize, wanted: NonZeroUsize) -> Self {
         let descriptors = raise();
         let threads = u64::try_from(threads.get()).unwrap_or(u64::MAX);
-        let places = Self::within(descriptors, threads);
-        if places != Self::within(None, threads) {
+        let places = Self::within(descriptors, threads, wanted.get());
+        if places != Self::within(None, threads, wanted.get()) {
             let Self { decisions, admin } = places;
             info!(
                 descriptors,
@@ -49,7 +47,7 @@ impl Places {
     }
 
     /// Shares a limit of open files; `None` is no limit.
-    fn within(descriptors: Option<u64>, threads: u64) -> Self {
+    fn within(descriptors: Option<u64>, threads: u64, wanted: usize) -> Self {
         let reserve = RESERVE.saturating_add(PER_THREAD.saturating_mul(threads));
         let left = descriptors.map_or(u64::MAX, |all| all - reserve.min(all / 2));
         let most = |share: u64, most: usize| {
@@ -57,7 +55,7 @@ impl Places {
             share.clamp(1, most)
         };
         Self {
-            decisions: most(left - left / 4, Limits::default().connections),
+            decisions: most(left - left / 4, wanted),
             admin: most(left / 4, ADMIN_CONNECTIONS),
         }
     }
@@ -86,7 +84,8 @@ mod tests {
     fn files_and_the_other_listener_keep_their_part_of_any_limit() {
         let check = |descriptors, decisions, admin| {
             let places = Places { decisions, admin };
-            assert_eq!(Places::within(descriptors, 0), places, "{descriptors:?}");
+            let shared = Places::within(descriptors, 0, 10_000);
+            assert_eq!(shared, places, "{descriptors:?}");
         };
         check(None, 10_000, 1000);
         check(Some(u64::MAX), 10_000, 1000);
@@ -99,7 +98,12 @@ mod tests {
         check(Some(16), 6, 2);
         check(Some(0), 1, 1);
         // 256 of 1,024 are for 64 runtimes.
-        let places = Places::within(Some(1024), 64);
-        assert_eq!((places.decisions, places.admin), (480, 160));
+        let shared = |descriptors, wanted| {
+            let places = Places::within(descriptors, 64, wanted);
+            (places.decisions, places.admin)
+        };
+        assert_eq!(shared(Some(1024), 10_000), (480, 160));
+        assert_eq!(shared(Some(1024), 100), (100, 160));
+        assert_eq!(shared(None, 20_000), (20_000, 1000));
     }
 }

@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// How much: several bodies of the largest size, so that no caller keeps us busy.
 const MOST_BYTES: usize = 16 << 20;
 const BUFFER_BYTES: usize = 8 << 10;
+/// Reads in a row: 64 KiB are thrown away in less time than an answer takes, and then others on the
+/// thread have their turn.
+const READS_AT_ONCE: usize = 8;
 
 pub(super) struct Linger<S> {
     stream: S,
@@ -90,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
             }
         };
         let mut space = [0; BUFFER_BYTES];
-        loop {
+        for _ in 0..READS_AT_ONCE {
             if ending.deadline.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
@@ -103,5 +106,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
                 Err(_) => return Poll::Ready(Ok(())),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn others_have_a_turn_while_much_is_thrown_away() {
+        let (near, mut far) = duplex(1 << 20);
+        far.write_all(&[0; 1 << 20]).await.unwrap();
+        drop(far);
+        let mut near = Linger::new(near);
+        let mut turns = 0;
+        poll_fn(|cx| {
+            turns += 1;
+            pin!(&mut near).poll_shutdown(cx)
+        })
+        .await
+        .unwrap();
+        assert!(
+            turns > (1 << 20) / (READS_AT_ONCE * BUFFER_BYTES),
+            "{turns}"
+        );
     }
 }

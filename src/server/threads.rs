@@ -17,6 +17,11 @@ use tokio::{
 
 use super::accept::stopped;
 
+/// How far the threads that answer go before those for long work, as `nice` counts; the same as for
+/// the thread that compiles. Further behind, batches would not end at all beside others who leave no
+/// core idle.
+const NICE: i32 = 5;
+
 /// Where connections are served. A connection stays on its thread, and a thread shares no queue
 /// with others: nobody is woken to look for work that one thread does anyway. New connections go
 /// to the thread that has the fewest.
@@ -50,7 +55,7 @@ impl Threads {
 
     /// So many threads, which end when told to: `shutdown` becomes `true`, or its sender is gone.
     /// They are threads for blocking work of the runtime that this is called in; what they offload
-    /// has `stack_bytes`. Whoever holds the set hears of one that ends before.
+    /// has `stack_bytes`, and lets them go first. Whoever holds the set hears of one that ends before.
     ///
     /// # Errors
     /// The system's.
@@ -65,6 +70,7 @@ impl Threads {
                 .enable_all()
                 .thread_name("palisade")
                 .thread_stack_size(stack_bytes)
+                .on_thread_start(let_others_go_first)
                 .build()?;
             let thread = Thread::of(runtime.handle().clone());
             let mut shutdown = shutdown.clone();
@@ -95,6 +101,12 @@ impl Threads {
         }
         fewest.seat()
     }
+}
+
+/// For threads that a runtime makes for blocking work; the one that it runs on is not among them.
+fn let_others_go_first() {
+    // Where it is forbidden, long work is as urgent as the rest.
+    let _ = rustix::process::nice(NICE);
 }
 
 impl Thread {

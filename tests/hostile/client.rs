@@ -14,7 +14,8 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-
+    /// Names in lower case, a line each.
+    pub(crate) headers: String,
     pub(crate) body: String,
 }
 
@@ -30,6 +31,13 @@ impl Connection {
     /// Writes bytes; a service that has closed is found out by reading.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let _ = self.0.get_mut().write_all(bytes);
+    }
+
+    /// Writes bytes over and over until the service takes no more of them.
+    pub(crate) fn write_while_taken(&mut self, bytes: &[u8]) {
+        let stream = self.0.get_mut();
+        stream.set_write_timeout(Some(PATIENCE / 200)).unwrap();
+        while stream.write_all(bytes).is_ok() {}
     }
 
     /// Says that nothing more will be written.
@@ -54,8 +62,13 @@ impl Connection {
 
     #[track_caller]
     pub(crate) fn get(&mut self, path: &str) -> Reply {
+        self.try_get(path).expect("an answer")
+    }
+
+    /// `None` if the service closes instead.
+    pub(crate) fn try_get(&mut self, path: &str) -> Option<Reply> {
         self.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
-        self.read().expect("an answer")
+        self.read()
     }
 
     /// Reads one whole answer; `None` if the service closes instead.
@@ -74,6 +87,7 @@ impl Connection {
         self.0.read_exact(&mut body).ok()?;
         Some(Reply {
             status,
+            headers,
             body: String::from_utf8(body).unwrap(),
         })
     }

@@ -12,6 +12,8 @@ mod deciding;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod palisade;
 #[cfg(test)]
 mod shapes;

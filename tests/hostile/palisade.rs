@@ -122,9 +122,14 @@ impl House {
         command.output().unwrap()
     }
 
+    /// Serves a good house with these flags as well.
+    pub(crate) fn serve_with(&self, flags: &[&str]) -> Served {
+        Served::start(self.0.path(), flags).unwrap()
+    }
+
     /// Serves the house, or ends with code and message.
     pub(crate) fn serve(&self) -> Result<Served, (i32, String)> {
-        Served::start(self.0.path())
+        Served::start(self.0.path(), &[])
     }
 }
 
@@ -151,10 +156,10 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    fn start(root: &Path) -> Result<Self, (i32, String)> {
+    fn start(root: &Path, flags: &[&str]) -> Result<Self, (i32, String)> {
         let mut command = command(root, "serve");
         command.args(["--log-format", "json", "--listen", "127.0.0.1:0"]);
-        command.args(["--admin-listen", "127.0.0.1:0"]);
+        command.args(["--admin-listen", "127.0.0.1:0"]).args(flags);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let (mut told, mut addresses) = (String::new(), Vec::new());
@@ -170,6 +175,9 @@ impl Served {
             }
             told.push_str(&line);
         }
+        let mut kept = Connection::to(&addresses[0]);
+        // Whoever has asked once is waited for longer.
+        assert_eq!(kept.get("/openapi.json").status, 200);
         let logged = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&logged);
         std::thread::spawn(move || {
@@ -180,7 +188,7 @@ impl Served {
         });
         Ok(Self {
             child,
-            kept: Connection::to(&addresses[0]),
+            kept,
             decisions: addresses[0].clone(),
             admin: addresses[1].clone(),
             logged,

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::{
     api::{Credentials, Handler},
     cli::Failure,
-    config::{Address, Listener, ListenerName},
+    config::{self, Address, Listener, ListenerName},
     server::{self, Bound, Door, Keeper, Limits, Listen, ServerError, Threads, TlsFiles},
 };
 
@@ -25,6 +25,17 @@ pub(super) struct Prepared<'a> {
 pub(super) struct Open {
     bound: Vec<Bound>,
     door: Door,
+}
+
+/// What one listener lets callers take.
+pub(super) fn limits(config: &config::Limits) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        header_bytes: config.header_bytes,
+        header_timeout: config.idle_timeout,
+        first_request_timeout: config.idle_timeout.min(usual.first_request_timeout),
+        ..usual
+    }
 }
 
 /// Reads the files of a listener, which the keeper looks at from now on.

@@ -1,0 +1,178 @@
+//! What callers do who mean no good, and how long a good caller waits meanwhile: on the real binary.
+//!
+//! For each attack, windows without and with it take turns, and the medians of their p99 are compared,
+//! of the half of the pairs that others on the machine disturbed least. The attacker is a process of
+//! its own with the lowest priority, its connections and its pace are bounded, and the table says
+//! what CPU it took. Exit code 1 if a ratio is beyond `--most`.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
+#![expect(clippy::expect_used, reason = "as above")]
+#![expect(clippy::panic, reason = "as above")]
+#![expect(clippy::indexing_slicing, reason = "as above")]
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Parser;
+
+mod attacker;
+mod attacks;
+mod good;
+mod house;
+mod server;
+mod talk;
+
+use attacker::Attacker;
+use attacks::Attack;
+use good::{Good, Window};
+use house::House;
+use server::{Others, Server};
+
+/// A good caller beside each attack, and how long it waits.
+#[derive(Parser)]
+struct Args {
+    /// The binary
+    #[arg(long, default_value = "target/release/palisade")]
+    palisade: PathBuf,
+    /// Pairs of windows of each attack
+    #[arg(long, default_value_t = 10)]
+    rounds: usize,
+    /// How long a window is
+    #[arg(long, default_value = "400ms", value_parser = humantime::parse_duration)]
+    window: Duration,
+    /// The most that the good caller's p99 may be, of what it is without the attack
+    #[arg(long, default_value_t = 2.0)]
+    most: f64,
+    /// Only attacks whose name has this in it
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Be the attacker: attack this address until standard input ends
+    #[arg(long, hide = true, requires = "only")]
+    address: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(address) = &args.address {
+        attacks::run(Attack::named(&args.only), address);
+        return ExitCode::SUCCESS;
+    }
+    let house = House::new();
+    println!("{} pairs of windows of {:?}", args.rounds, args.window);
+    println!(
+        "{:<30} {:>13} {:>13} {:>6} {:>8} {:>8} {:>8}  what the attacker got",
+        "attack", "p50 µs", "p99 µs", "ratio", "attacker", "service", "others"
+    );
+    let chosen = Attack::ALL.into_iter();
+    let chosen: Vec<Attack> = chosen.filter(|it| it.name().contains(&args.only)).collect();
+    let mut harmed = Vec::new();
+    for attack in &chosen {
+        let ratio = measure(*attack, &args, &house);
+        if ratio > args.most {
+            harmed.push(attack.name());
+        }
+    }
+    if !harmed.is_empty() {
+        println!("neighbours: harmed by {}", harmed.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let (count, most) = (chosen.len(), args.most);
+    println!("neighbours: {count} attacks, and the good caller's p99 within {most} times its own");
+    ExitCode::SUCCESS
+}
+
+/// A window without the attack and one with it.
+struct Pair {
+    without: Window,
+    with: Window,
+    /// Parts of a core: the attacker's and the service's in the window with it, and in both whatever
+    /// else ran on the machine.
+    attacker: f64,
+    service: f64,
+    others: f64,
+}
+
+/// Prints the line of an attack, and gives the ratio of its p99.
+fn measure(attack: Attack, args: &Args, house: &House) -> f64 {
+    let server = Server::start(&args.palisade, house, attack.is_tls());
+    let mut good = Good::connect(&server);
+    good.ask(args.window / 2);
+    let mut got = String::new();
+    let mut pairs: Vec<Pair> = (0..args.rounds)
+        .map(|_| {
+            let (pair, said) = pair(attack, args, &server, &mut good);
+            got = said;
+            pair
+        })
+        .collect();
+    server.end();
+    pairs.sort_by(|one, other| one.others.total_cmp(&other.others));
+    pairs.truncate(args.rounds.div_ceil(2));
+    let of = |of: &dyn Fn(&Pair) -> f64| median(pairs.iter().map(of));
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let (without, with) = (
+        of(&|it| micros(it.without.p99)),
+        of(&|it| micros(it.with.p99)),
+    );
+    let p50 = format!(
+        "{:.0} → {:.0}",
+        of(&|it| micros(it.without.p50)),
+        of(&|it| micros(it.with.p50))
+    );
+    let ratio = with / without;
+    println!(
+        "{:<30} {p50:>13} {:>13} {ratio:>6.2} {:>6.0} % {:>6.0} % {:>6.0} %  {got}",
+        attack.name(),
+        format!("{without:.0} → {with:.0}"),
+        100.0 * of(&|it| it.attacker),
+        100.0 * of(&|it| it.service),
+        100.0 * of(&|it| it.others),
+    );
+    ratio
+}
+
+/// Two windows one after the other, and what the attacker says of the second.
+fn pair(attack: Attack, args: &Args, server: &Server, good: &mut Good) -> (Pair, String) {
+    server.rest();
+    let mut others = Others::begin(&[server.pid()]);
+    let without = good.ask(args.window);
+    let disturbed = others.end();
+    let attacker = Attacker::start(attack, &server.address);
+    let pids = [server.pid(), attacker.pid()];
+    let before = pids.map(server::cpu);
+    others = Others::begin(&pids);
+    let with = good.ask(args.window);
+    let disturbed = disturbed + others.end();
+    let share = |number: usize| {
+        let took = server::cpu(pids[number]) - before[number];
+        took.as_secs_f64() / args.window.as_secs_f64()
+    };
+    let pair = Pair {
+        without,
+        with,
+        attacker: share(1),
+        service: share(0),
+        others: disturbed / 2.0,
+    };
+    (pair, attacker.stop())
+}
+
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// This program, for the attacker.
+fn own_path() -> PathBuf {
+    std::env::current_exe().unwrap()
+}
+
+/// A file's text.
+fn text_of(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
