@@ -33,7 +33,7 @@ def add_demo(world):
     with open(f"{folder}/policies/planted.cedar", "w", encoding="utf-8") as file:
         file.write(OVERFLOW)
     edition = ["--schema", "schema", "--conditions", "conditions.toml", "--entities", "entities.json"]
-    world.add("demo", ["--policies", "policies", "--canary=off", *edition], None)
+    world.add("demo", ["--policies", "policies", "--canary=off", "--decision-log=decisions", *edition], None)
 
 
 def reloads(demo, prometheus):
@@ -163,6 +163,7 @@ def drive(binary, work):
     until("left was asked for a while", 60, lambda: time.monotonic() - asked > 25)
     leaving.stop()
     fired.waits_for("the application stops asking", "PalisadeNobodyAsks", {"instance": "left"}, time.monotonic())
+    fired.by(faults.decision_log(world))
     fired.by(faults.load(world))
     fired.by(faults.ends(world))
     of_well = [alert["labels"] for alert in prometheus.firing() if alert["labels"].get("instance") == "well"]

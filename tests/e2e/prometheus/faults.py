@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import callers
-from servers import Palisade, Process, fetch, free_port, until
+from servers import Failed, Palisade, Process, fetch, free_port, until
 
 PERMIT = '@id("one")\npermit (principal, action, resource);\n'
 FORBID = '@id("one")\nforbid (principal, action, resource);\n'
@@ -147,6 +147,32 @@ def access(world):
     yield "a certificate that ends now", "PalisadeCertificateEnds", {"instance": "guarded"}
     guarded.write("cert.pem", "none")
     yield "a certificate that is none", "PalisadeAccessStale", {"instance": "guarded", "kind": "tls"}
+
+
+def decision_log(world):
+    """What happens to where records of decisions go. Answers go on."""
+    # The end of a pipe that is open, so that writing begins, and that nobody reads.
+    pipe = os.path.join(world.work, "pipe")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    world.add("full", ["--decision-log", "/dev/full"])
+    world.add("lags", ["--decision-log", pipe])
+    world.add("drops", ["--decision-log", pipe, "--decision-log-queue", "65536"])
+    world.scraped()
+    batch = {"evaluations": [callers.ANYTHING] * 4000}
+
+    def asked(name):
+        status, answer = world[name].ask(batch, "/access/v1/evaluations")
+        if status != 200 or answer.count("true") != 4000:
+            raise Failed(f"{name} does not answer: {status} {answer[:100]}")
+
+    asked("full")
+    yield "a full disk", "PalisadeDecisionLogFails", {"instance": "full"}
+    asked("lags")
+    yield "4,000 records that nobody reads", "PalisadeDecisionLogLags", {"instance": "lags"}
+    asked("drops")
+    yield "more than the queue has place for", "PalisadeDecisionLogDrops", {"instance": "drops"}
+    os.close(reader)
 
 
 def load(world):
