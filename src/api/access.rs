@@ -86,14 +86,13 @@ impl Access {
         about: &mut About,
     ) -> Result<(), Refusal> {
         let of_caller = take_secrets(headers, &AUTHORIZATION);
-        let of_gateway = take_secrets(headers, &GATEWAY_AUTHORIZATION);
-        let Some(credentials) = &self.credentials else {
-            return Ok(());
-        };
         let presented = match demand {
             Demand::Credential => of_caller,
-            Demand::GatewayCredential => of_gateway,
+            Demand::GatewayCredential => take_secrets(headers, &GATEWAY_AUTHORIZATION),
             Demand::Nothing => return Ok(()),
+        };
+        let Some(credentials) = &self.credentials else {
+            return Ok(());
         };
         let credentials = credentials.current();
         let checked = match presented.as_slice() {

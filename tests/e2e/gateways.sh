@@ -181,7 +181,7 @@ ask() {
   before=$(wc -l <"$work/seen")
   got=$(curl -s --path-as-is --max-time 10 -o "$work/body" -D "$work/head" -w '%{http_code}' "${how[@]}" "${credentials[@]}" "$@" "$base$target" \
     2>&1) || got="$got (curl exit $?)"
-  printf '%-8s %-8s %-6s %-44s %s  %s\n' "$part" "$who" "$method" "$target" "$got" "$note$(sent "$@")"
+  printf '%-8s %-8s %-6s %-44s %s  %s\n' "$part" "$who" "$method" "$target" "$got" "${note:+$note  }$(sent "$@")"
   [[ $got =~ ^($code)$ ]] || fail "$who $method $target: expected $code, got $got: $(cat "$work/head" "$work/body")"
   last=$(tail -n +$((before + 1)) "$work/seen")
   case $seen in
@@ -292,6 +292,8 @@ everything 401 '403|400' 500
 # The challenge is the mapping's; a certificate of another authority is nobody's.
 ask nobody 401 unseen GET /api/projects/cats/
 grep -qi '^www-authenticate: Gateway realm="palisade"' "$work/head" || fail "no challenge: $(cat "$work/head")"
+# It undoes nothing itself, so that whoever may see the project is denied these as well.
+for target in "${undone[@]}"; do ask mona 403 unseen GET "$target"; done
 note="a certificate of another authority"
 ask stranger '401|400' unseen GET /api/projects/cats/
 note=

@@ -10,13 +10,15 @@ use super::target::Ambiguous;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Part>);
 
+/// A piece of a pattern, and what a name in braces means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
+    /// The same for every request.
     Text(String),
     Value(Source),
 }
 
-/// What a name stands for.
+/// Where a request says a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// One of the values that the route's template finds.
@@ -24,8 +26,6 @@ pub(super) enum Source {
     Header(HeaderName),
     /// The principal's id.
     Principal,
-    /// The same for every request.
-    Text(String),
 }
 
 /// Why a text is no pattern.
@@ -63,7 +63,7 @@ impl Pattern {
     /// Parses a text whose names mean what `meaning` says.
     pub(super) fn parse(
         text: &str,
-        meaning: impl Fn(&str) -> Option<Source>,
+        meaning: impl Fn(&str) -> Option<Part>,
         known: impl Fn() -> String,
     ) -> Result<Self, BadPattern> {
         let mut parts = Vec::new();
@@ -85,22 +85,24 @@ impl Pattern {
             }
             let (name, after) = at.split_once('}').ok_or(BadPattern::Brace)?;
             rest = after;
-            let source = meaning(name).ok_or_else(|| BadPattern::Unknown {
+            let part = meaning(name).ok_or_else(|| BadPattern::Unknown {
                 name: name.to_owned(),
                 known: known(),
             })?;
-            if let Source::Text(text) = source {
-                parts.push(Part::Text(text));
-                open = None;
-                continue;
-            }
-            if let Some(first) = open.replace(name) {
+            let before = match &part {
+                Part::Text(_) => {
+                    open = None;
+                    None
+                }
+                Part::Value(_) => open.replace(name),
+            };
+            if let Some(first) = before {
                 return Err(BadPattern::Adjacent {
                     first: first.to_owned(),
                     second: name.to_owned(),
                 });
             }
-            parts.push(Part::Value(source));
+            parts.push(part);
         }
         if parts.is_empty() {
             return Err(BadPattern::Empty);
@@ -127,7 +129,6 @@ impl Pattern {
                 Part::Value(Source::Found(at)) => values.found.get(*at).map_or("", AsRef::as_ref),
                 Part::Value(Source::Header(name)) => header(values.headers, name)?,
                 Part::Value(Source::Principal) => values.principal,
-                Part::Value(Source::Text(value)) => value,
             };
             if value.contains(|it| between.contains(it)) {
                 return Err(Unsaid::Ambiguous(Ambiguous::Joined));
@@ -179,11 +180,11 @@ mod tests {
 
     fn pattern(text: &str) -> Result<Pattern, BadPattern> {
         let meaning = |name: &str| match name {
-            "constant" => Some(Source::Text("acme".to_owned())),
-            "organization" => Some(Source::Header(ORGANIZATION)),
-            "path" => Some(Source::Found(0)),
-            "principal" => Some(Source::Principal),
-            "user" => Some(Source::Header(USER)),
+            "constant" => Some(Part::Text("acme".to_owned())),
+            "organization" => Some(Part::Value(Source::Header(ORGANIZATION))),
+            "path" => Some(Part::Value(Source::Found(0))),
+            "principal" => Some(Part::Value(Source::Principal)),
+            "user" => Some(Part::Value(Source::Header(USER))),
             _ => None,
         };
         Pattern::parse(text, meaning, || "`user` and others".to_owned())

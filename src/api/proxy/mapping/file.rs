@@ -9,7 +9,7 @@ use toml::Spanned;
 use crate::api::{
     access::GATEWAY_AUTHORIZATION,
     proxy::{
-        pattern::{Pattern, Source},
+        pattern::{Part, Pattern, Source},
         template::{Template, is_name},
     },
 };
@@ -110,7 +110,7 @@ fn shadow(before: &[Route], route: &Route) -> Option<usize> {
 struct Reading<'f> {
     text: &'f str,
     /// What names mean in every route.
-    names: BTreeMap<&'f str, Source>,
+    names: BTreeMap<&'f str, Part>,
 }
 
 impl<'f> Reading<'f> {
@@ -118,12 +118,12 @@ impl<'f> Reading<'f> {
         let names = BTreeMap::new();
         let mut reading = Self { text, names };
         for (name, value) in &file.constants {
-            let constant = Source::Text(value.get_ref().clone());
+            let constant = Part::Text(value.get_ref().clone());
             reading.name(name, value, constant)?;
         }
         for (name, value) in &file.headers {
             let header = reading.header(value)?;
-            reading.name(name, value, Source::Header(header))?;
+            reading.name(name, value, Part::Value(Source::Header(header)))?;
         }
         Ok(reading)
     }
@@ -132,7 +132,7 @@ impl<'f> Reading<'f> {
         &mut self,
         name: &'f str,
         value: &Spanned<String>,
-        source: Source,
+        meaning: Part,
     ) -> Result<(), BadMapping> {
         if !is_name(name) {
             return Err(self.at(value, Wrong::Name(name.to_owned())));
@@ -140,7 +140,7 @@ impl<'f> Reading<'f> {
         if value.get_ref().is_empty() {
             return Err(self.at(value, Wrong::Empty("a constant")));
         }
-        if name == PRINCIPAL || self.names.insert(name, source).is_some() {
+        if name == PRINCIPAL || self.names.insert(name, meaning).is_some() {
             return Err(self.at(value, Wrong::NameTwice(name.to_owned())));
         }
         Ok(())
@@ -249,8 +249,8 @@ impl<'f> Reading<'f> {
         has_principal: bool,
     ) -> Result<Pattern, BadMapping> {
         let meaning = |name: &str| match found.iter().position(|it| it == name) {
-            Some(at) => Some(Source::Found(at)),
-            None if name == PRINCIPAL && has_principal => Some(Source::Principal),
+            Some(at) => Some(Part::Value(Source::Found(at))),
+            None if name == PRINCIPAL && has_principal => Some(Part::Value(Source::Principal)),
             None => self.names.get(name).cloned(),
         };
         let known = || {
