@@ -26,8 +26,8 @@ part=start
 service=
 stop() { [ -z "$service" ] || { kill "$service" 2>/dev/null; wait "$service" 2>/dev/null; } || true; }
 trap 'stop; rm -rf "$work"' EXIT
-touch "$work/log"
-fail() { echo "deploy: $part: $*" >&2; echo "--- the log:" >&2; tail -n 40 "$work/log" >&2; exit 1; }
+touch "$work/log" "$work/probe"
+fail() { echo "deploy: $part: $*" >&2; tail -n 5 "$work/probe" >&2; echo "--- the log:" >&2; tail -n 40 "$work/log" >&2; exit 1; }
 step() { part=$1; echo "-- $part"; }
 
 until_holds() { # within how many seconds, what for, command

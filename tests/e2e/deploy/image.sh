@@ -43,8 +43,11 @@ contain() { # mounts of the container (path folder …), `--`, arguments of `pal
     --clearenv --ro-bind "$root" / --proc /proc --dev /dev "${mounts[@]}" --remount-ro / --chdir "$(said .workdir)" \
     "${entrypoint[@]}" "$@" 3>"$work/info" 2>"$work/log" &
   service=$!
-  until_holds 5 "the container" jq -e '."child-pid"' "$work/info" >/dev/null
-  contained=$(jq '."child-pid"' "$work/info")
+  until_holds 5 "the container" begun
+}
+begun() {
+  contained=$(sed -nE 's/.*"child-pid": ([0-9]+).*/\1/p' "$work/info")
+  [ -n "$contained" ]
 }
 enter() { # namespaces, command: what `kubectl exec` does, or whoever shares the pod's network
   local namespaces=$1
