@@ -29,9 +29,11 @@ step "what the service does, held against its sandbox"
 mkdir -m 777 "$work/run" "$work/logs"
 sed "s|/run/palisade|$work/run|; s|/usr/local/share/palisade|$PWD|; s|127.0.0.1:9180|127.0.0.1:0|; s|shutdown-grace = .*|shutdown-grace = \"0s\"|" \
   deploy/systemd/palisade.toml >"$work/palisade.toml"
+sed -i -E "s|^# (decision-log = \")/var/log/palisade|\1$work/logs|" "$work/palisade.toml"
 cp -r policies "$work/edited"
 "$root/usr/local/bin/palisade" --version >/dev/null
-strace -f -qq -o "$work/trace" "$root/usr/local/bin/palisade" serve --config "$work/palisade.toml" --prove=warn --policies "$work/edited/enterprise" 2>"$work/log" &
+# Interruptible, or it would outlive a failure here.
+strace -I 2 -f -qq -o "$work/trace" "$root/usr/local/bin/palisade" serve --config "$work/palisade.toml" --prove=warn --policies "$work/edited/enterprise" 2>"$work/log" &
 service=$!
 admin() { sed -nE 's/.*"message":"listening".*"listener":"admin".*"address":"([0-9][^"]*)".*/\1/p' "$work/log" | head -n 1; }
 healthy() { [ -n "$(admin)" ] && "$root/usr/local/bin/palisade" health --admin-listen "$(admin)" >"$work/probe" 2>&1; }
@@ -43,6 +45,21 @@ answers true || fail "the socket does not answer"
 cp "$work/local.cedar" "$work/edited/enterprise/"
 until_holds 30 "the edit" answers false
 traced=$(pgrep -P "$service" | head -n 1)
+
+# As logrotate does, by the unit's ExecReload.
+reload=$(sed -n "s/^ExecReload=//p" "$unit")
+[ "$reload" = '/bin/kill -HUP $MAINPID' ] || fail "the unit reloads by $reload"
+sed "s|/var/log/palisade|$work/logs|; s|su palisade palisade|su $(id -un) $(id -gn)|; s|systemctl reload palisade.service|kill -HUP $traced|" \
+  deploy/systemd/palisade.logrotate >"$work/logrotate.conf"
+chmod 644 "$work/logrotate.conf" && chmod 755 "$work/logs"
+logrotate --force --state "$work/logrotate.state" "$work/logrotate.conf" 2>"$work/probe" || fail "logrotate: $(cat "$work/probe")"
+recorded() { jq -se "any(.[]; $2)" "$work/logs/$1" >/dev/null 2>&1; }
+until_holds 5 "the new decision log" recorded decisions.jsonl '.event == "reopened"'
+recorded decisions.jsonl.1 '.type == "decision" and .decision == "allow"' || fail "the allow is not in the old decision log"
+answers false || fail "no answer after the rotation"
+until_holds 5 "a line of the new one" recorded decisions.jsonl '.type == "decision" and .decision == "deny"'
+echo "   the decision log rotated by logrotate, the next decision in the new file"
+
 kill -TERM "$traced"
 wait "$service" || fail "exit code $?, not 0"
 service=
