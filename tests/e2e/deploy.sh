@@ -6,6 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+[ "$(id -u)" = 0 ] || { echo "must be run by root, who becomes the image's user" >&2; exit 1; }
 declare -A packages=(
   [bwrap]=bubblewrap [curl]=curl [cvc5]=cvc5 [jq]=jq [ldd]=libc-bin [logrotate]=logrotate [nsenter]=util-linux
   [openssl]=openssl [python3]=python3 [setpriv]=util-linux [strace]=strace [systemd-analyze]=systemd

@@ -29,9 +29,8 @@ mkdir -p "$root"/{dev,etc/palisade,etc/palisade-admin,etc/palisade-credentials,p
 
 said() { jq -r "$1" "$work/image.json"; }
 uid=$(said .user | cut -d: -f1)
-# Root becomes somebody else first, or files that only root may read could be read.
-as=()
-[ "$(id -u)" != 0 ] || as=(setpriv "--reuid=$uid" "--regid=$uid" --clear-groups)
+# Somebody else before the sandbox is made: within it, files that only root may read could be read.
+as=(setpriv "--reuid=$uid" "--regid=$uid" --clear-groups)
 
 contain() { # mounts of the container (path folder …), `--`, arguments of `palisade`
   local mounts=()
@@ -39,7 +38,7 @@ contain() { # mounts of the container (path folder …), `--`, arguments of `pal
   shift
   mapfile -t entrypoint < <(said '.entrypoint[]')
   : >"$work/info"
-  "${as[@]}" bwrap --unshare-all --as-pid-1 --die-with-parent --cap-drop ALL --uid "$uid" --gid "$uid" --info-fd 3 \
+  "${as[@]}" bwrap --unshare-all --as-pid-1 --die-with-parent --cap-drop ALL --info-fd 3 \
     --clearenv --ro-bind "$root" / --proc /proc --dev /dev "${mounts[@]}" --remount-ro / --chdir "$(said .workdir)" \
     "${entrypoint[@]}" "$@" 3>"$work/info" 2>"$work/log" &
   service=$!
