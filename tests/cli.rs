@@ -311,11 +311,14 @@ fn a_life_from_load_to_drain() {
     let (code, out, _) = health();
     assert_eq!(code, 5);
     assert!(out.contains("draining"), "{out}");
+    let live = ["health", "--admin-listen", &admin, "--live"];
+    assert_eq!(run(&folder, &live).0, 0, "who drains is alive");
     served.logged("stopped");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
     let (code, _, err) = health();
     assert_eq!(code, 5);
     assert!(err.contains("does not answer"), "{err}");
+    assert_eq!(run(&folder, &live).0, 5);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `palisade health`: is the service ready? For probes in images without a shell.
+//! `palisade health`: is the service ready, or alive? For probes in images without a shell.
 
 use std::{
     io::{self, Read, Write},
@@ -26,7 +26,8 @@ const MAX_REPLY_BYTES: u64 = 64 << 10;
 /// Ask a running service whether it is ready
 ///
 /// Prints what `/readyz` of the admin listener says. Exits with 5 if that is not "ready", also if
-/// nobody answers. A listener with TLS is asked with `--admin-tls-cert`, and shows another
+/// nobody answers. With `--live` it asks `/livez`: a probe that restarts the service must not do so
+/// while it drains, or waits for a disk. A listener with TLS is asked with `--admin-tls-cert`, and shows another
 /// certificate than that file has for as long as a new one is not in force: a probe that restarts
 /// the service had better ask a socket file, or loopback without TLS. One that demands a
 /// certificate of its caller cannot be asked by this command.
@@ -41,6 +42,9 @@ pub(super) struct Health {
     /// The service speaks TLS there and shows a certificate of this PEM file; no other is trusted
     #[arg(long, env = "PALISADE_ADMIN_TLS_CERT", value_name = "FILE")]
     admin_tls_cert: Option<PathBuf>,
+    /// Ask only whether the service answers at all
+    #[arg(long, conflicts_with = "revision")]
+    live: bool,
     /// Ready means that this revision is in force
     #[arg(long)]
     revision: Option<String>,
@@ -57,6 +61,7 @@ impl Health {
             Some(revision) => {
                 return Err(Failure::usage(format!("`{revision}` is not a revision")));
             }
+            None if self.live => "/livez".to_owned(),
             None => "/readyz".to_owned(),
         };
         let Span(timeout) = self.timeout;
