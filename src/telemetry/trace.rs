@@ -31,7 +31,7 @@ use export::Exporter;
 use recording::Origin;
 use span::Queue;
 
-/// Spans that wait for the exporter. One takes about 700 bytes, so this is 3 MiB at most; it is
+/// Spans that wait for the exporter. One takes about 1.2 KB, so this is 5 MB at most; it is
 /// what a hundred requests a second leave behind in the 40 seconds a collector takes to restart.
 const WAITING: usize = 4096;
 
