@@ -9,16 +9,9 @@ for program in curl jq python3 sha256sum; do
   command -v "$program" >/dev/null || { echo "missing program: $program (Debian package of that name, sha256sum in coreutils)" >&2; exit 1; }
 done
 
-# The same packages make the same requests: their versions are all written down.
-pins=tests/e2e/contract/requirements.txt
-venv=target/contract/venv-$(sha256sum <"$pins" | cut -c1-12)
-if [ ! -e "$venv/whole" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv" || { echo "missing: Python's venv (Debian package python3-venv)" >&2; exit 1; }
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$pins" \
-    || { echo "pip could not install what $pins names: it needs a package index" >&2; exit 1; }
-  : >"$venv/whole"
-fi
+# shellcheck source=lib/venv.bash
+. tests/e2e/lib/venv.bash
+make_venv contract
 
 if [ -z "${PALISADE:-}" ]; then
   cargo build --release

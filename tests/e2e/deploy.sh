@@ -14,12 +14,11 @@ declare -A packages=(
 for program in "${!packages[@]}"; do
   command -v "$program" >/dev/null || { echo "missing program: $program (Debian package ${packages[$program]})" >&2; exit 1; }
 done
-tools=${DEPLOY_TOOLS:-target/tools/deploy}
 here=tests/e2e/deploy
-[ -x "$tools/bin/hadolint" ] || {
-  echo "missing: what $here/requirements.txt names (python3 -m venv $tools && $tools/bin/pip install -r $here/requirements.txt)" >&2
-  exit 1
-}
+# shellcheck source=lib/venv.bash
+. tests/e2e/lib/venv.bash
+make_venv deploy
+tools=$venv
 
 work=$(mktemp -d)
 chmod 755 "$work"

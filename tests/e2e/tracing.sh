@@ -1,25 +1,19 @@
 #!/usr/bin/env bash
 # Traces through a real collector (Rotel): an application that OpenTelemetry's SDK traces asks, Palisade
 # sends its spans to the collector, and what that forwards is decoded with OpenTelemetry's own messages.
-# PALISADE names a binary to take in place of a release build; PYTHON a Python that has the packages.
+# PALISADE names a binary to take in place of a release build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-python=${PYTHON:-python3}
-for program in curl jq "$python"; do
-  command -v "$program" >/dev/null || { echo "missing program: $program (Debian package of that name)" >&2; exit 1; }
+for program in curl jq python3 sha256sum; do
+  command -v "$program" >/dev/null || { echo "missing program: $program (Debian package of that name, sha256sum in coreutils)" >&2; exit 1; }
 done
-packages=(opentelemetry-proto opentelemetry-sdk rotel)
-$python - <<'PYTHON' || { echo "missing: Python packages; say: $python -m pip install ${packages[*]}" >&2; exit 1; }
-import importlib.util, sys
-names = ["opentelemetry.proto.trace.v1", "opentelemetry.sdk.trace", "rotel"]
-try:
-    sys.exit(not all(map(importlib.util.find_spec, names)))
-except ModuleNotFoundError:
-    sys.exit(1)
-PYTHON
+# shellcheck source=lib/venv.bash
+. tests/e2e/lib/venv.bash
+make_venv tracing
+python=$venv/bin/python
 rotel=$($python -c 'import importlib.util as u; print(u.find_spec("rotel").submodule_search_locations[0])')/rotel-agent
-"$rotel" --version >/dev/null || { echo "the collector of the package rotel does not run here" >&2; exit 1; }
+"$rotel" --version >/dev/null || { echo "the collector of the package rotel does not run here (its library is in the Debian package libpython3.11)" >&2; exit 1; }
 export PYTHONDONTWRITEBYTECODE=1
 
 if [ -z "${PALISADE:-}" ]; then
