@@ -1,39 +1,40 @@
 //! `palisade serve`: load, listen, look for changes, and stop in good order.
 
-use std::{
-    error::Error, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration,
-};
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration};
 
 use clap::Args;
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    task::{JoinError, JoinHandle, JoinSet},
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
-    api::{self, Admin, AuthzenOptions, Decisions, PublicUrl},
-    authz::{EVALUATION_STACK_BYTES, OnPolicyError},
-    config::{self, BatchDefaults, ListenerName, PolicyErrorRule, ServeArgs},
+    api::{Admin, Decisions},
+    authz::EVALUATION_STACK_BYTES,
+    config::{self, ListenerName, ServeArgs},
     pdp::Pdp,
-    server::{Keeper, Keeping, Limits, Places, ServerError, Threads},
-    source::{CandidateFolders, Reloader, Running, SourceSpec},
-    store,
-    telemetry::{self, Check, DecisionLog, LogFormat, Metrics, Status},
+    server::{Keeper, Limits, Places, Threads},
+    source::{Reloader, SourceSpec},
+    store::{self, Reader},
+    telemetry::{self, Check, LogFormat, Metrics, Status},
 };
 
 use super::{Exit, Failure, spec};
 
 mod decision_log;
 mod listener;
+mod options;
+mod parts;
 mod reload;
+mod signals;
 mod traces;
 
 use decision_log::Recording;
 use listener::Open;
+use parts::{Parts, fault, told};
 use reload::{proving, rules};
+use signals::Signals;
 use traces::Traces;
 
 /// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
@@ -72,12 +73,15 @@ impl Serve {
         let threads = config.runtime_threads.unwrap_or_else(cores);
         let places = Places::claim(threads, config.limits.connections);
         let runtime = runtime(threads)?;
+        let metrics = Metrics::new().map_err(Failure::runtime)?;
+        let status = Arc::new(Status::new());
+        let recording = Recording::start(config.decision_log.as_ref(), &metrics, &status)?;
+        let log = recording.log().cloned();
         let service = {
             let _entered = runtime.enter();
-            Service::load(&config)?
+            Service::load(&config, recording, metrics, status)
         };
-        let log = service.parts.recording.log().cloned();
-        let ended = runtime.block_on(service.run(places, threads, &config));
+        let ended = service.and_then(|it| runtime.block_on(it.run(places, threads, &config)));
         if let Some(log) = log {
             log.close(if ended.is_ok() { FLUSH } else { LAST_WORDS });
         }
@@ -113,59 +117,26 @@ struct Service {
     status: Arc<Status>,
 }
 
-/// What works beside the listeners.
-struct Parts {
-    reloading: Running,
-    keeping: Keeping,
-    recording: Recording,
-    traces: Traces,
-}
-
 impl Service {
     /// Puts the first snapshot in force, and only then binds. Must be called in a runtime.
-    fn load(config: &config::Serve) -> Result<Self, Failure> {
-        let options = authzen(config)?;
+    fn load(
+        config: &config::Serve,
+        recording: Recording,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Result<Self, Failure> {
+        let options = options::authzen(config)?;
         let spec = spec(config.sources.clone())?;
-        let metrics = Metrics::new().map_err(Failure::runtime)?;
-        let status = Arc::new(Status::new());
-        let recording = Recording::start(config.decision_log.as_ref(), &metrics, &status)?;
         let (tracer, traces) = Traces::start(config.tracing.as_ref(), &metrics, &status);
-        let candidates = candidates(config, &spec);
-        let (publisher, reader) = store::store();
-        let mut reloader = Reloader::new(
-            spec,
-            publisher,
-            Arc::clone(&metrics),
-            Arc::clone(&status),
-            rules(&config.reload),
-        );
-        if let Some(proving) = proving(&config.reload)? {
-            reloader = reloader.proving(proving);
-        }
-        if let Some(log) = recording.log() {
-            reloader = reloader.logging(Arc::clone(log));
-        }
-        reloader.first_load()?;
+        let candidates = options::candidates(config, &spec);
+        let (reloader, reader) = first_load(config, spec, &recording, (&metrics, &status))?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
         let signals = Signals::new(recording.log())?;
-        let on_error = match config.on_policy_error {
-            PolicyErrorRule::Cedar => OnPolicyError::Cedar,
-            PolicyErrorRule::Deny => OnPolicyError::Deny,
-        };
-        let mut pdp = Pdp::new(reader, Arc::clone(&metrics), on_error);
+        let mut pdp = Pdp::new(reader, Arc::clone(&metrics), options::on_error(config));
         if let Some(log) = recording.log() {
             pdp = pdp.logging(Arc::clone(log));
         }
-        let limits = api::Limits {
-            body_bytes: config.max_body_bytes,
-            batch: config.max_batch,
-            search_evaluations: config.max_search,
-            search_time: config.max_search_time,
-            body_timeout: config.limits.body_timeout,
-            held_bytes: config.limits.held_bytes,
-            ..api::Limits::default()
-        };
-        let mut decisions = Decisions::new(pdp.clone(), &options, limits);
+        let mut decisions = Decisions::new(pdp.clone(), &options, options::limits(config));
         let mut admin = Admin::new(pdp, Arc::clone(&metrics), Arc::clone(&status));
         admin = admin.comparing(candidates);
         if config.reload.rollback > 0 {
@@ -266,113 +237,39 @@ impl Service {
     }
 }
 
-fn candidates(config: &config::Serve, served: &SourceSpec) -> Arc<CandidateFolders> {
-    let named = config.candidates.iter();
-    let named = named.map(|it| (it.name.clone(), it.folder.clone()));
-    Arc::new(CandidateFolders::new(served.clone(), named))
-}
-
-fn authzen(config: &config::Serve) -> Result<AuthzenOptions, Failure> {
-    let public_url = config.public_url.as_deref().map(str::parse::<PublicUrl>);
-    if let Some(Ok(url)) = &public_url
-        && !url.is_https()
-    {
-        warn!(public_url = %url, "the public URL `{url}` is not https, as AuthZEN demands");
+/// Puts the first snapshot in force.
+fn first_load(
+    config: &config::Serve,
+    spec: SourceSpec,
+    recording: &Recording,
+    (metrics, status): (&Arc<Metrics>, &Arc<Status>),
+) -> Result<(Reloader, Reader), Failure> {
+    let (publisher, reader) = store::store();
+    let mut reloader = Reloader::new(
+        spec,
+        publisher,
+        Arc::clone(metrics),
+        Arc::clone(status),
+        rules(&config.reload),
+    );
+    if let Some(proving) = proving(&config.reload)? {
+        reloader = reloader.proving(proving);
     }
-    Ok(AuthzenOptions {
-        batch_defaults: match config.batch_defaults {
-            BatchDefaults::FillIdentifiers => api::BatchDefaults::FillIdentifiers,
-            BatchDefaults::Strict => api::BatchDefaults::Strict,
-        },
-        decision_context: config.decision_context,
-        public_url: public_url.transpose().map_err(Failure::usage)?,
-    })
-}
-
-type Server = JoinHandle<Result<(), ServerError>>;
-
-/// Waits for the first part that ends though nobody told it to.
-async fn fault(
-    decisions: &mut Server,
-    admin: &mut Server,
-    (parts, answering): &mut (Parts, JoinSet<()>),
-) -> Failure {
-    let (part, ended) = tokio::select! {
-        ended = decisions => ("decisions listener", told(ended)),
-        ended = admin => ("admin listener", told(ended)),
-        () = parts.reloading.ended() => ("reload loop", Ok(())),
-        () = parts.keeping.ended() => ("loop over the access files", Ok(())),
-        () = parts.recording.ended() => ("decision log", Ok(())),
-        () = parts.traces.ended() => ("export of traces", Ok(())),
-        _ = answering.join_next() => ("threads that answer", Ok(())),
-    };
-    ended
-        .err()
-        .unwrap_or_else(|| Failure::runtime(format_args!("the {part} ended")))
-}
-
-fn told(ended: Result<Result<(), ServerError>, JoinError>) -> Result<(), Failure> {
-    match ended {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::runtime(causes(&error))),
-        Err(error) => Err(Failure::runtime(causes(&error))),
+    if let Some(log) = recording.log() {
+        reloader = reloader.logging(Arc::clone(log));
     }
+    reloader.first_load()?;
+    Ok((reloader, reader))
 }
 
 fn cut_off() -> Failure {
     Failure::runtime("ended at once by a second signal")
 }
 
-/// An error with its causes, after colons.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// What an orchestrator or a person at a terminal sends to stop us, and what a rotation of logs does.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-    log: Option<Arc<DecisionLog>>,
-}
-
-impl Signals {
-    fn new(log: Option<&Arc<DecisionLog>>) -> Result<Self, Failure> {
-        let of = |kind| signal(kind).map_err(Failure::runtime);
-        Ok(Self {
-            interrupt: of(SignalKind::interrupt())?,
-            terminate: of(SignalKind::terminate())?,
-            hang_up: of(SignalKind::hangup())?,
-            log: log.cloned(),
-        })
-    }
-
-    /// Waits for one that ends the service; the decision log is opened anew meanwhile, as often as
-    /// somebody asks for it.
-    async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => match &self.log {
-                    Some(log) => log.reopen(),
-                    None => info!("SIGHUP opens the decision log anew, and there is none"),
-                },
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api;
 
     #[test]
     fn the_configurations_defaults_are_those_of_what_it_configures() {

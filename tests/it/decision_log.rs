@@ -355,6 +355,31 @@ fn reloads_and_the_life_of_the_service_are_records() {
 }
 
 #[test]
+fn a_start_that_is_refused_is_in_the_log_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("all.cedar"), "permit (").unwrap();
+    let started = Command::new(env!("CARGO_BIN_EXE_palisade"))
+        .current_dir(folder.path())
+        .args(["serve", "--policies=all.cedar", "--decision-log=log"])
+        .args(["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(started.status.code(), Some(3));
+    let all = records(&fs::read_to_string(folder.path().join("log")).unwrap());
+    let [start, refused, end] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(
+        (&start["event"], &end["event"]),
+        (&json!("started"), &json!("stopped"))
+    );
+    assert_eq!(
+        (&refused["result"], &refused["reason"]),
+        (&json!("rejected"), &json!("parse"))
+    );
+}
+
+#[test]
 fn what_was_asked_before_the_end_is_written_by_then() {
     let mut house = House::logging(&[]);
     let mut connection = house.process.connect();

@@ -47,7 +47,7 @@ impl Endpoint {
         }
     }
 
-    /// Its path, without the tenant's.
+    /// Its path, without the tenant's, as a template.
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::BatchIsAuthorized => "/v1/batch_is_authorized",
@@ -56,7 +56,7 @@ impl Endpoint {
             Self::IsAuthorized => "/v1/is_authorized",
             Self::Metadata => "/.well-known/authzen-configuration",
             Self::OpenApi => "/openapi.json",
-            Self::Proxy(adapter) => adapter.path(),
+            Self::Proxy(adapter) => adapter.route(),
             Self::Search(Sought::Action) => "/access/v1/search/action",
             Self::Search(Sought::Resource) => "/access/v1/search/resource",
             Self::Search(Sought::Subject) => "/access/v1/search/subject",

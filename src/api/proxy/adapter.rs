@@ -36,6 +36,8 @@ struct Line {
     adapter: Adapter,
     /// Where it asks; everything below it as well, if that is where the original path is.
     path: &'static str,
+    /// The same as a template.
+    route: &'static str,
     /// The `endpoint` label.
     label: &'static str,
     original: Place,
@@ -58,6 +60,7 @@ static TABLE: [Line; 3] = [
     Line {
         adapter: Adapter::Envoy,
         path: "/proxy/envoy",
+        route: "/proxy/envoy/{path}",
         label: "proxy_envoy",
         original: Place::RequestLine,
         reads_denials: true,
@@ -66,6 +69,7 @@ static TABLE: [Line; 3] = [
     Line {
         adapter: Adapter::Nginx,
         path: "/proxy/nginx",
+        route: "/proxy/nginx",
         label: "proxy_nginx",
         original: Place::Headers {
             method: HeaderName::from_static("x-original-method"),
@@ -78,6 +82,7 @@ static TABLE: [Line; 3] = [
     Line {
         adapter: Adapter::Traefik,
         path: "/proxy/traefik",
+        route: "/proxy/traefik",
         label: "proxy_traefik",
         original: Place::Headers {
             method: HeaderName::from_static("x-forwarded-method"),
@@ -103,9 +108,9 @@ impl Adapter {
         self.line().label
     }
 
-    /// Where it asks.
-    pub(in crate::api) fn path(self) -> &'static str {
-        self.line().path
+    /// Where it asks, as a template.
+    pub(in crate::api) fn route(self) -> &'static str {
+        self.line().route
     }
 
     /// Whether it does anything with the body of a denial.
