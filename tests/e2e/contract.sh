@@ -85,7 +85,9 @@ stranger() {
   jq -e '[.valid_rates[] | [.[].accepted] | add > 0] | all' "$report" >/dev/null \
     || fail "never answered with what was asked for: $(jq -c '.valid_rates | with_entries(select([.value[].accepted] | add == 0)) | keys' "$report")"
 }
-of_decisions=(--include-path-regex . --exclude-tag admin)
+of_decisions=(--include-path-regex . --exclude-tag admin --exclude-tag gateways)
+of_gateways=(--include-tag gateways)
+of_callers='any(.[]; . == "admin" or . == "gateways") | not'
 of_admin=(--include-tag admin)
 count() { # operations of the contract, by a condition on `tags`
   jq --arg tag "${2:-}" "[.paths[] | .[] | objects | select(.operationId) | select(.tags | $1)] | length" "$work/openapi.json"
@@ -97,7 +99,7 @@ cp -r policies/enterprise "$work/policies"
 begin "decisions" --edition enterprise --policies "$work/policies" --rollback 3 --candidate same=policies/enterprise
 "$venv/bin/openapi-spec-validator" "$work/openapi.json" >"$work/said" 2>&1 || { cat "$work/said" >&2; fail "the document is no OpenAPI"; }
 echo "-- openapi-spec-validator: $(jq -r '.openapi' "$work/openapi.json"), $(count true) operations, nothing to say"
-stranger "$decisions" "$(count 'index("admin") | not')" 100 "${of_decisions[@]}"
+stranger "$decisions" "$(count "$of_callers")" 100 "${of_decisions[@]}"
 curl -sf "$admin/metrics" >"$work/metrics"
 decided() { awk -v it="decision=\"$1\"" '/^palisade_decisions_total/ && index($0, it) { sum += $2 } END { print sum + 0 }' "$work/metrics"; }
 echo "-- decisions: $(decided allow) times allow, $(decided deny) times deny"
@@ -117,7 +119,7 @@ sha256=$(printf %s "$token" | sha256sum | cut -d' ' -f1)
 printf '[[bearer]]\nname = "stranger"\nsha256 = "%s"\n' "$sha256" >"$work/credentials.toml"
 export CONTRACT_GUARDED=yes
 begin "decisions, guarded" --credentials "$work/credentials.toml" --admin-credentials "$work/credentials.toml" --rollback 3
-stranger "$decisions" "$(count 'index("admin") | not')" 15 "${of_decisions[@]}" -H "Authorization: Bearer $token"
+stranger "$decisions" "$(count "$of_callers")" 15 "${of_decisions[@]}" -H "Authorization: Bearer $token"
 part="admin, guarded"
 stranger "$admin" "$(($(count 'index("admin")') - 1))" 15 "${of_admin[@]}" --exclude-operation-id accept -H "Authorization: Bearer $token"
 part="strangers"
@@ -132,11 +134,16 @@ while read -r url method path open; do
     turned_away=$((turned_away + 1))
   fi
 done < <(jq -r '.paths | to_entries[] | .key as $path | (if .value.servers then "admin" else "decisions" end) as $url
-  | .value | to_entries[] | select(.value.operationId?) | "\($url) \(.key) \($path) \(.value.security // [{bearer: []}] | all(keys - ["mutualTLS"] == []))"' "$work/openapi.json")
-[ $((turned_away + let_in)) -eq "$(count true)" ] || fail "asked $((turned_away + let_in)) operations"
+  | .value | to_entries[] | select(.value.operationId? and (.value.tags | index("gateways") | not)) | "\($url) \(.key) \($path) \(.value.security // [{bearer: []}] | all(keys - ["mutualTLS"] == []))"' "$work/openapi.json")
+[ $((turned_away + let_in)) -eq "$(count 'index("gateways") | not')" ] || fail "asked $((turned_away + let_in)) operations"
 echo "-- strangers: $turned_away operations turned them away, $let_in are open"
 finish
 unset CONTRACT_GUARDED
+
+# What gateways ask, of somebody whom they know.
+begin "gateways" --gateway deploy/gateways/label-studio.toml
+stranger "$decisions" "$(count 'index("gateways")')" 50 "${of_gateways[@]}" --phases examples,coverage,fuzzing -H "X-Auth-User: mona"
+finish
 
 # Cedar's own endpoints, with no schema that could refuse what the contract allows.
 mkdir "$work/any"
