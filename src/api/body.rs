@@ -39,7 +39,7 @@ pub(super) async fn read(
     if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
         return Err(Refusal::body_too_large(limit));
     }
-    let mut whole = pin!(whole(body, limit, room.hold()));
+    let mut whole = pin!(whole(body, limit, room));
     // Most bodies come with their head, and need no timer.
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
         return read;
@@ -49,7 +49,8 @@ pub(super) async fn read(
 }
 
 /// All of a body, without a copy if it comes in one piece.
-async fn whole(mut body: Incoming, limit: usize, mut held: Held) -> Result<Kept, Refusal> {
+async fn whole(mut body: Incoming, limit: usize, room: &Room) -> Result<Kept, Refusal> {
+    let mut held = Held::default();
     let mut first = Bytes::new();
     let mut all = Vec::new();
     while !body.is_end_stream()
@@ -67,7 +68,7 @@ async fn whole(mut body: Incoming, limit: usize, mut held: Held) -> Result<Kept,
         if length > limit {
             return Err(Refusal::body_too_large(limit));
         }
-        held.grow(length)?;
+        held.grow(length, room)?;
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;
