@@ -220,10 +220,7 @@ fn load(sources: SourceArgs) -> Result<Snapshot, Failure> {
 fn finding_json(finding: &Finding) -> serde_json::Value {
     let place = finding.place.as_ref();
     serde_json::json!({
-        "severity": match finding.severity {
-            crate::authz::Severity::Error => "error",
-            crate::authz::Severity::Warning => "warning",
-        },
+        "severity": finding.severity.as_str(),
         "kind": finding.kind.as_str(),
         "file": finding.file,
         "line": place.map(|place| place.line),

@@ -157,10 +157,10 @@ impl Denied {
     /// that it was wrong.
     fn message(self) -> &'static str {
         match self {
-            Self::Malformed => "the Authorization header is malformed",
+            Self::Malformed => "the header with the credentials is malformed",
             Self::Missing => "credentials are missing",
-            Self::Scheme => "the Authorization header is neither Bearer nor Basic",
-            Self::Several => "there is more than one Authorization header",
+            Self::Scheme => "the credentials are neither Bearer nor Basic",
+            Self::Several => "there is more than one header with credentials",
             Self::Short => "the secret is shorter than 16 bytes, which is never taken",
             Self::Token | Self::Wrong => "the credentials are not valid",
         }

@@ -41,7 +41,7 @@ pub(super) async fn read(
     }
     let body = request.into_body();
     within_cap(&body, limits)?;
-    let mut whole = pin!(whole(body, limits.body_bytes, room.hold()));
+    let mut whole = pin!(whole(body, limits.body_bytes, room));
     // Most bodies come with their head, and need no timer.
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
         return read;
@@ -60,7 +60,8 @@ pub(super) fn within_cap(body: &Incoming, limits: &Limits) -> Result<(), Refusal
 }
 
 /// All of a body, without a copy if it comes in one piece.
-async fn whole(mut body: Incoming, limit: usize, mut held: Held) -> Result<Kept, Refusal> {
+async fn whole(mut body: Incoming, limit: usize, room: &Room) -> Result<Kept, Refusal> {
+    let mut held = Held::default();
     let mut first = Bytes::new();
     let mut all = Vec::new();
     while !body.is_end_stream()
@@ -78,7 +79,7 @@ async fn whole(mut body: Incoming, limit: usize, mut held: Held) -> Result<Kept,
         if length > limit {
             return Err(Refusal::body_too_large(limit));
         }
-        held.grow(length)?;
+        held.grow(length, room)?;
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;

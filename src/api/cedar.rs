@@ -27,7 +27,7 @@ pub(super) fn is_authorized(
     let json = body::parse(text, limits)?;
     let body = object(&json, "the body")?;
     let entities = entities(session, body)?;
-    let answer = decide(session, body, body, "", &entities)?;
+    let answer = decide(session, (body, None), body, &entities)?;
     Ok(reply::json(StatusCode::OK, &Authorized::from(answer)))
 }
 
@@ -63,8 +63,7 @@ pub(super) fn batch_is_authorized(
     let decide = |(index, request): (usize, &Json<'_>)| {
         deadline.check()?;
         let request = object(request, &format!("`requests[{index}]`"))?;
-        let at = format!("requests[{index}].");
-        let answer = decide(session, body, request, &at, &entities)?;
+        let answer = decide(session, (body, Some(index)), request, &entities)?;
         Ok(Authorized::from(answer))
     };
     let responses = requests.iter().enumerate().map(decide);
@@ -93,14 +92,14 @@ fn entities<'s>(session: &'s Session<'_>, body: &Object<'_>) -> Result<CedarEnti
         .map_err(|bad| refuse(&bad, ""))
 }
 
-/// Answers one question; `at` is where it stands in the body.
+/// Answers one question of a body, which of it if it asks several.
 fn decide(
     session: &Session<'_>,
-    body: &Object<'_>,
+    (body, index): (&Object<'_>, Option<usize>),
     request: &Object<'_>,
-    at: &str,
     entities: &CedarEntities<'_>,
 ) -> Result<Answer, Refusal> {
+    let at = index.map_or_else(String::new, |index| format!("requests[{index}]."));
     let need = |name| {
         request
             .non_null(name)
@@ -119,11 +118,12 @@ fn decide(
     let query = session
         .snapshot()
         .cedar_query(&raw, entities)
-        .map_err(|bad| refuse(&bad, at))?;
+        .map_err(|bad| refuse(&bad, &at))?;
     let question = Question::Cedar {
         query: &raw,
         entities: body.non_null("entities"),
         additional: body.non_null("additional_entities"),
+        recorded: index.is_some_and(|index| index > 0),
     };
     Ok(session.decide(&query, &question))
 }

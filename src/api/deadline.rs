@@ -1,14 +1,20 @@
 //! How long the work on one request may go on.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread::yield_now,
     time::{Duration, Instant},
 };
 
 use super::reply::{Code, Refusal};
+
+/// How long work elsewhere keeps its core from whoever waits for it. Some kernels take a core from a
+/// thread at the next tick of the clock alone, up to 10 ms later, however urgent the other is.
+const TURN: Duration = Duration::from_micros(100);
 
 /// Work ends when its time is up or nobody waits for the answer. Whoever works through many
 /// items asks before each.
@@ -16,6 +22,8 @@ use super::reply::{Code, Refusal};
 pub(super) struct Deadline {
     at: Instant,
     abandoned: Option<Arc<AtomicBool>>,
+    /// When others had their turn.
+    yielded: Cell<Instant>,
 }
 
 /// Held by whoever waits for the answer.
@@ -32,6 +40,7 @@ impl Deadline {
                 .checked_add(budget)
                 .unwrap_or(now + Duration::from_secs(86_400)),
             abandoned: None,
+            yielded: Cell::new(now),
         }
     }
 
@@ -50,14 +59,19 @@ impl Deadline {
         self.at
     }
 
-    /// Whether to go on.
+    /// Whether to go on. Work elsewhere lets others have the core now and then.
     ///
     /// # Errors
     /// The refusal of the whole request: part of an answer is none.
     pub(super) fn check(&self) -> Result<(), Refusal> {
+        let now = Instant::now();
         let abandoned = self.abandoned.as_ref();
-        if abandoned.is_some_and(|it| it.load(Ordering::Relaxed)) || Instant::now() >= self.at {
+        if abandoned.is_some_and(|it| it.load(Ordering::Relaxed)) || now >= self.at {
             return Err(out_of_time());
+        }
+        if abandoned.is_some() && now.duration_since(self.yielded.get()) >= TURN {
+            yield_now();
+            self.yielded.set(Instant::now());
         }
         Ok(())
     }

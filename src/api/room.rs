@@ -18,16 +18,13 @@ use super::{
 /// short questions cost no look here, and have an answer however many long ones are held.
 const PIECE_BYTES: usize = INLINE_BODY_BYTES;
 
-/// How much is left. Clones share it.
-#[derive(Clone, Debug)]
+/// How much is left.
+#[derive(Debug)]
 pub(super) struct Room(Arc<Semaphore>);
 
-/// What one body or answer takes of it, until dropped.
-#[derive(Debug)]
-pub(super) struct Held {
-    room: Room,
-    pieces: Option<OwnedSemaphorePermit>,
-}
+/// What one body or answer takes of it, until dropped; nothing at first.
+#[derive(Debug, Default)]
+pub(super) struct Held(Option<OwnedSemaphorePermit>);
 
 /// A text with the room it takes.
 #[derive(Debug)]
@@ -43,14 +40,6 @@ impl Room {
         Self(Arc::new(Semaphore::new(pieces)))
     }
 
-    /// Nothing of it yet.
-    pub(super) fn hold(&self) -> Held {
-        Held {
-            room: self.clone(),
-            pieces: None,
-        }
-    }
-
     /// The answer, which takes room until it is written or its connection ends.
     ///
     /// # Errors
@@ -59,9 +48,9 @@ impl Room {
         let (head, body) = reply.into_parts();
         let Ok(body) = body.collect().await;
         let text = body.to_bytes();
-        let mut held = self.hold();
-        held.grow(text.len())?;
-        let text = match held.pieces {
+        let mut held = Held::default();
+        held.grow(text.len(), self)?;
+        let text = match held.0 {
             Some(_) => Bytes::from_owner(held.keep(text)),
             None => text,
         };
@@ -74,18 +63,18 @@ impl Held {
     ///
     /// # Errors
     /// There is no room for it: the caller is better told to come again.
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn grow(&mut self, bytes: usize, room: &Room) -> Result<(), Refusal> {
         let needed = bytes.saturating_sub(1) / PIECE_BYTES;
-        let taken = self.pieces.as_ref().map_or(0, |it| it.num_permits());
+        let taken = self.0.as_ref().map_or(0, |it| it.num_permits());
         if needed <= taken {
             return Ok(());
         }
         let more = u32::try_from(needed - taken).unwrap_or(u32::MAX);
-        let Ok(more) = Arc::clone(&self.room.0).try_acquire_many_owned(more) else {
+        let Ok(more) = Arc::clone(&room.0).try_acquire_many_owned(more) else {
             let message = "too many long bodies and answers are held already";
             return Err(Refusal::unavailable(Code::Overloaded, message).closing());
         };
-        match &mut self.pieces {
+        match &mut self.0 {
             Some(pieces) => pieces.merge(more),
             none => *none = Some(more),
         }
@@ -118,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_short_takes_nothing_and_what_is_long_each_piece_once() {
         let room = Room::of(4 * PIECE_BYTES);
-        let mut held = room.hold();
+        let mut held = Held::default();
         for (bytes, expected) in [
             (0, 4),
             (PIECE_BYTES, 4),
@@ -127,12 +116,12 @@ mod tests {
             (2 * PIECE_BYTES, 3),
             (5 * PIECE_BYTES, 0),
         ] {
-            held.grow(bytes).unwrap();
+            held.grow(bytes, &room).unwrap();
             assert_eq!(left(&room), expected, "{bytes}");
         }
-        let refusal = held.grow(5 * PIECE_BYTES + 1).unwrap_err();
+        let refusal = held.grow(5 * PIECE_BYTES + 1, &room).unwrap_err();
         assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(room.hold().grow(PIECE_BYTES).is_ok());
+        assert!(Held::default().grow(PIECE_BYTES, &room).is_ok());
         drop(held.keep(Bytes::new()));
         assert_eq!(left(&room), 4);
     }

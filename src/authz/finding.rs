@@ -60,6 +60,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The name in records and on the status page.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// A message without the middle of what it quotes, if that is long.
 fn shortened(message: String) -> String {
     if message.len() <= 2 * SHOWN_BYTES {

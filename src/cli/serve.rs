@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Dur
 use clap::Args;
 use tokio::{
     runtime::{Builder, Runtime},
+    signal::unix::Signal,
     sync::watch,
 };
 use tracing::info;
@@ -42,7 +43,7 @@ const THREADS: usize = 2;
 
 /// How long what waits for the decision log may take to be written once all is answered: with the
 /// graces before it is less than the half minute after which an orchestrator kills.
-const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// The same after a fault, or a second signal: enough for a log that can be written.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -75,13 +76,14 @@ impl Serve {
         let runtime = runtime(threads)?;
         let metrics = Metrics::new().map_err(Failure::runtime)?;
         let status = Arc::new(Status::new());
+        let entered = runtime.enter();
+        // Whoever rotates logs does not know that we are starting.
+        let hang_up = signals::hang_up()?;
         let recording = Recording::start(config.decision_log.as_ref(), &metrics, &status)?;
         let log = recording.log().cloned();
-        let service = {
-            let _entered = runtime.enter();
-            Service::load(&config, recording, metrics, status)
-        };
-        let ended = service.and_then(|it| runtime.block_on(it.run(places, threads, &config)));
+        let loaded = Service::load(&config, recording, hang_up, (metrics, status));
+        drop(entered);
+        let ended = loaded.and_then(|it| runtime.block_on(it.run(places, threads, &config)));
         if let Some(log) = log {
             log.close(if ended.is_ok() { FLUSH } else { LAST_WORDS });
         }
@@ -122,8 +124,8 @@ impl Service {
     fn load(
         config: &config::Serve,
         recording: Recording,
-        metrics: Arc<Metrics>,
-        status: Arc<Status>,
+        hang_up: Signal,
+        (metrics, status): (Arc<Metrics>, Arc<Status>),
     ) -> Result<Self, Failure> {
         let options = options::authzen(config)?;
         let spec = spec(config.sources.clone())?;
@@ -131,7 +133,7 @@ impl Service {
         let candidates = options::candidates(config, &spec);
         let (reloader, reader) = first_load(config, spec, &recording, (&metrics, &status))?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
-        let signals = Signals::new(recording.log())?;
+        let signals = Signals::new(hang_up, recording.log())?;
         let mut pdp = Pdp::new(reader, Arc::clone(&metrics), options::on_error(config));
         if let Some(log) = recording.log() {
             pdp = pdp.logging(Arc::clone(log));

@@ -59,7 +59,8 @@ pub struct SourceArgs {
         num_args = 1.., value_delimiter = ','
     )]
     pub invariants: Vec<PathBuf>,
-    /// Start relative paths from this folder [default: the current one]
+    /// Start relative paths of policies, schema, conditions, entities and invariants from this folder;
+    /// others start from the current one [default: the current one]
     #[arg(long, env = "PALISADE_ROOT", value_name = "DIR")]
     pub root: Option<PathBuf>,
     /// Do not validate policies against the schema

@@ -41,27 +41,35 @@ impl DecisionLogArgs {
                 least: "65536",
             });
         }
-        let place = self.decision_log.or_else(|| file.decision_log.take());
-        Ok(place.map(|place| DecisionLog {
+        let format = self.decision_log_format.or(file.decision_log_format);
+        let overflow = self.decision_log_overflow.or(file.decision_log_overflow);
+        let allows = self
+            .decision_log_sample_allows
+            .or(file.decision_log_sample_allows);
+        let context = list(self.decision_log_context, &mut file.decision_log_context);
+        let entities = self.decision_log_entities.or(file.decision_log_entities);
+        let Some(place) = self.decision_log.or_else(|| file.decision_log.take()) else {
+            // Whoever says how, and lost where, should not find that out from an auditor.
+            let said = [
+                ("decision-log-format", format.is_some()),
+                ("decision-log-overflow", overflow.is_some()),
+                ("decision-log-sample-allows", allows.is_some()),
+                ("decision-log-context", !context.is_empty()),
+                ("decision-log-entities", entities == Some(true)),
+            ];
+            return match said.iter().find(|(_, said)| *said) {
+                Some((key, _)) => Err(ConfigError::NoDecisionLog { key }),
+                None => Ok(None),
+            };
+        };
+        Ok(Some(DecisionLog {
             place,
-            format: self
-                .decision_log_format
-                .or(file.decision_log_format)
-                .unwrap_or_default(),
-            overflow: self
-                .decision_log_overflow
-                .or(file.decision_log_overflow)
-                .unwrap_or_default(),
+            format: format.unwrap_or_default(),
+            overflow: overflow.unwrap_or_default(),
             queue_bytes,
-            allows: self
-                .decision_log_sample_allows
-                .or(file.decision_log_sample_allows)
-                .unwrap_or(Ratio::WHOLE),
-            context: list(self.decision_log_context, &mut file.decision_log_context),
-            entities: self
-                .decision_log_entities
-                .or(file.decision_log_entities)
-                .unwrap_or(false),
+            allows: allows.unwrap_or(Ratio::WHOLE),
+            context,
+            entities: entities.unwrap_or(false),
         }))
     }
 }

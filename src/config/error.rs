@@ -43,6 +43,12 @@ pub enum ConfigError {
     /// What is recorded has nowhere to go.
     #[error("`trace-sample` needs `otlp-endpoint`: nothing is recorded for nobody")]
     NoCollector,
+    /// It is said how decisions are logged, and not where.
+    #[error("`{key}` needs `decision-log`: nothing is logged to nowhere")]
+    NoDecisionLog {
+        /// The key or flag.
+        key: &'static str,
+    },
     /// A demand on callers that no address of the listener makes.
     #[error(
         "`{0}{given}` is for {of}, and the {listener} listener has none: it would keep nobody out",

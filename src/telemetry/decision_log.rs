@@ -184,6 +184,7 @@ impl DecisionLog {
             format: rules.format,
             overflow: rules.overflow,
             notices: Throttle::lasting(),
+            is_astray: false,
         };
         let started = line(rules.format, &Event::started(&rules).record());
         if let Err(source) = writer.first(&started)
@@ -220,7 +221,12 @@ impl DecisionLog {
         if allowed && !self.is_sampled(id) {
             return;
         }
-        self.record(&Record::Decision(Decided::new(id, decision, &self.rules)));
+        let decided = Record::Decision(Decided::new(id, decision, &self.rules));
+        let line = line(self.rules.format, &decided);
+        self.queued(match self.rules.overflow {
+            Overflow::Block => self.queue.wait_push(&line, || self.stalled()),
+            Overflow::Drop => self.queue.push(&line),
+        });
     }
 
     /// Records an attempt to bring something else into force.
@@ -231,8 +237,8 @@ impl DecisionLog {
     /// The service stops: from now on no decision waits longer for a place than until what is in
     /// flight has had its time.
     pub fn draining(&self, grace: Duration) {
-        self.record(&Event::Draining.record());
         self.queue.waits_until(Instant::now() + grace);
+        self.record(&Event::Draining.record());
     }
 
     /// Opens the file anew, which somebody has moved away.
@@ -256,29 +262,44 @@ impl DecisionLog {
         }
     }
 
+    /// Records what is no decision, for which nobody waits.
     fn record(&self, record: &Record<'_>) {
-        let line = line(self.rules.format, record);
-        let queued = match self.rules.overflow {
-            Overflow::Block => self.queue.wait_push(&line),
-            Overflow::Drop => self.queue.push(&line),
-        };
+        self.queued(self.queue.push_over(&line(self.rules.format, record)));
+    }
+
+    fn queued(&self, queued: Result<usize, Unqueued>) {
         match queued {
             Ok(waiting) => self.metrics.log_waits(waiting),
-            Err(Unqueued::Closed) => self.metrics.log_dropped(Dropped::Shutdown, 1),
-            Err(Unqueued::Full) => self.lost(),
+            Err(Unqueued::Full { first }) => self.lost(first),
+            Err(Unqueued::Over) => self.metrics.log_dropped(Dropped::Shutdown, 1),
         }
     }
 
-    fn lost(&self) {
+    fn lost(&self, first: bool) {
         self.metrics.log_dropped(Dropped::QueueFull, 1);
+        if first {
+            let why = "records are dropped: they come faster than they are written";
+            let why = why.to_owned();
+            self.status.set_decision_log(self.rules.overflow.check(why));
+        }
         if let Some(suppressed) = self.notices.take(Instant::now()) {
             warn!(
                 suppressed,
                 "records of decisions are dropped: they come faster than they are written"
             );
-            let why = "records are dropped: they come faster than they are written";
-            self.status
-                .set_decision_log(Check::Degraded(why.to_owned()));
+        }
+    }
+
+    /// An answer has waited for a second for its line.
+    fn stalled(&self) {
+        self.metrics.log_failed();
+        let why = "answers wait: records come faster than they are written".to_owned();
+        self.status.set_decision_log(self.rules.overflow.check(why));
+        if let Some(suppressed) = self.notices.take(Instant::now()) {
+            warn!(
+                suppressed,
+                "answers wait for the decision log, which nobody writes or reads on"
+            );
         }
     }
 
@@ -287,6 +308,16 @@ impl DecisionLog {
         // The bits before the last 32 count within a millisecond.
         let drawn = (id.as_u128() as u32) as f64 / 2f64.powi(32);
         self.rules.allows >= 1.0 || drawn < self.rules.allows
+    }
+}
+
+impl Overflow {
+    /// How it stands about the service if records cannot be written.
+    fn check(self, why: String) -> Check {
+        match self {
+            Self::Block => Check::Failed(why),
+            Self::Drop => Check::Degraded(why),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ pub(super) struct Families {
     pub(super) log_dropped: IntCounterVec,
     /// Records that wait to be written.
     pub(super) log_queue: IntGauge,
-    /// Writes to the decision log that failed.
+    /// Writes to the decision log that failed, and seconds for which an answer waited for one.
     pub(super) log_errors: IntCounter,
     /// Policies in force.
     pub(super) policies: IntGauge,
@@ -243,7 +243,7 @@ impl Families {
             )?,
             log_errors: new.counter(
                 "palisade_decision_log_errors_total",
-                "Writes to the decision log that failed.",
+                "Writes to the decision log that failed, and seconds for which an answer waited for one.",
             )?,
             policies: new.gauge("palisade_policies", "Policies in force.")?,
             entities: new.gauge("palisade_entities", "Stored entities in force.")?,

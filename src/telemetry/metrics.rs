@@ -263,7 +263,7 @@ impl Metrics {
         queue.set(i64::try_from(records).unwrap_or(i64::MAX));
     }
 
-    /// A write to the decision log failed.
+    /// A write to the decision log failed, or an answer waited for one for a second.
     pub fn log_failed(&self) {
         self.families.log_errors.inc();
     }

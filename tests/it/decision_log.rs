@@ -264,6 +264,33 @@ fn nothing_of_context_and_attributes_is_written_unless_named() {
 }
 
 #[test]
+fn entities_that_came_once_for_several_questions_are_written_once() {
+    let mut house = House::logging(&["--decision-log-entities"]);
+    let request = json!({
+        "principal": "User::\"alice\"", "action": "Action::\"read\"", "resource": "Doc::\"d1\"",
+    });
+    let entity = json!({"uid": {"type": "User", "id": "alice"}, "attrs": {}, "parents": []});
+    let body = json!({"requests": [request, request], "entities": [entity]});
+    ask(
+        &mut house.process.connect(),
+        "/v1/batch_is_authorized",
+        &body,
+    );
+    let all = house.end();
+    let [first, second] = of_type(&all, "decision")[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(
+        (&first["entities"], &first["omitted"]),
+        (&json!([entity]), &Value::Null)
+    );
+    assert_eq!(
+        (&second["entities"], &second["omitted"]),
+        (&Value::Null, &json!(["entities"]))
+    );
+}
+
+#[test]
 fn a_record_is_short_whatever_a_caller_sends() {
     let mut house = House::logging(&["--decision-log-context=note"]);
     let mut connection = house.process.connect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     api::computed::Computed,
-    authz::{Finding, Line, Rejection, Severity},
+    authz::{Finding, Line, Rejection},
 };
 
 use super::{
@@ -82,10 +82,7 @@ pub(super) fn findings(html: &mut Html, findings: &[Finding]) {
     html.raw("<ol class=\"findings\">");
     for finding in findings {
         html.raw("<li><p><strong>");
-        html.raw(match finding.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        });
+        html.raw(finding.severity.as_str());
         html.raw("</strong> <span class=\"place\">")
             .text(&finding.file);
         let place = finding.place.as_ref();

@@ -7,7 +7,8 @@ use super::target::{Ambiguous, decoded};
 /// The value of a key; `None` if the query does not have it.
 ///
 /// Servers take the first or the last of several, take `key[]` or `KEY` for it, may part pairs at a
-/// semicolon, undo escapes twice or stop at a control character: any of these is refused.
+/// semicolon, undo escapes twice, stop at a control character, or read a dot and a space in a name as
+/// `_`: any of these is refused.
 pub(super) fn value<'a>(
     query: Option<&'a str>,
     key: &str,
@@ -25,7 +26,8 @@ pub(super) fn value<'a>(
         }
         let plain = name.trim();
         let plain = plain.split_once('[').map_or(plain, |(plain, _)| plain);
-        if !plain.eq_ignore_ascii_case(key) {
+        let alike = plain.chars().map(folded).eq(key.chars().map(folded));
+        if !alike {
             continue;
         }
         let value = unescaped(value)?;
@@ -39,6 +41,14 @@ pub(super) fn value<'a>(
 
 fn is_misread(it: char) -> bool {
     it.is_control() || it == '%'
+}
+
+/// What some server may take a character of a name for.
+fn folded(it: char) -> char {
+    match it {
+        '.' | ' ' => '_',
+        other => other.to_ascii_lowercase(),
+    }
 }
 
 /// `application/x-www-form-urlencoded` undone.
@@ -70,6 +80,22 @@ mod tests {
         check("projects=7&xproject=8&project.id=9", Ok(None));
         check("", Ok(None));
         assert_eq!(value(None, "project"), Ok(None));
+    }
+
+    #[test]
+    fn a_name_in_which_a_server_reads_an_underscore_is_refused() {
+        for name in [
+            "project.id",
+            "project+id",
+            "project%20id",
+            "Project_id",
+            "project_id[]",
+        ] {
+            let query = format!("project_id=7&{name}=8");
+            assert_eq!(value(Some(&query), "project_id"), Err(Ambiguous::QueryKey));
+        }
+        let query = Some("project_id=7&project.name=8");
+        assert_eq!(value(query, "project_id").unwrap().as_deref(), Some("7"));
     }
 
     #[test]

@@ -15,13 +15,18 @@ pub(super) struct Signals {
     log: Option<Arc<DecisionLog>>,
 }
 
+/// From now on SIGHUP ends nothing. Must be called in a runtime.
+pub(super) fn hang_up() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup()).map_err(Failure::runtime)
+}
+
 impl Signals {
-    pub(super) fn new(log: Option<&Arc<DecisionLog>>) -> Result<Self, Failure> {
+    pub(super) fn new(hang_up: Signal, log: Option<&Arc<DecisionLog>>) -> Result<Self, Failure> {
         let of = |kind| signal(kind).map_err(Failure::runtime);
         Ok(Self {
             interrupt: of(SignalKind::interrupt())?,
             terminate: of(SignalKind::terminate())?,
-            hang_up: of(SignalKind::hangup())?,
+            hang_up,
             log: log.cloned(),
         })
     }

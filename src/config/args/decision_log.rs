@@ -29,7 +29,7 @@ pub struct DecisionLogArgs {
         value_name = "RULE"
     )]
     pub decision_log_overflow: Option<OverflowRule>,
-    /// How many bytes of lines may wait to be written [default: 16777216]
+    /// How many bytes of lines may wait to be written; at least 65536 [default: 16777216]
     #[arg(long, env = "PALISADE_DECISION_LOG_QUEUE", value_name = "BYTES")]
     pub decision_log_queue: Option<usize>,
     /// Write this part of the allows, from 0 to 1; denials are always written [default: 1]
@@ -95,7 +95,7 @@ pub enum RecordFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum OverflowRule {
-    /// Answers wait: none is given without its line
+    /// Answers wait for a place: none is given whose line is not on its way
     Block,
     /// Lines are dropped and counted: no answer waits
     #[default]

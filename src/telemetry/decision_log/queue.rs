@@ -10,6 +10,13 @@ use std::{
 /// After the first line others mostly come soon: the writer is woken once for all of them.
 const LINGER: Duration = Duration::from_millis(5);
 
+/// What is no decision has room beyond the limit: it is rare, and whoever reloads or ends the service
+/// waits for nothing.
+const RESERVE: usize = 1 << 20;
+
+/// Whoever has waited for so long for room has waited for a log that stands still.
+const STALL: Duration = Duration::from_secs(1);
+
 /// So many bytes are enough to be written at once.
 const PLENTY: usize = 256 << 10;
 
@@ -43,8 +50,10 @@ struct State {
 /// Why a line is not in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unqueued {
-    Closed,
-    Full,
+    /// There is no room; it is the first line to find none since the writer asked last, or not.
+    Full { first: bool },
+    /// Nothing is taken any more, or nobody waits any longer.
+    Over,
 }
 
 /// What the writer has to do.
@@ -71,37 +80,48 @@ impl Queue {
 
     /// Puts a line in. Returns how many wait then.
     pub(super) fn push(&self, line: &[u8]) -> Result<usize, Unqueued> {
+        self.push_within(line, self.limit)
+    }
+
+    /// The same for what is no decision.
+    pub(super) fn push_over(&self, line: &[u8]) -> Result<usize, Unqueued> {
+        self.push_within(line, self.limit + RESERVE)
+    }
+
+    fn push_within(&self, line: &[u8], limit: usize) -> Result<usize, Unqueued> {
         let mut state = self.state();
         if state.closed.is_some() {
-            return Err(Unqueued::Closed);
+            return Err(Unqueued::Over);
         }
-        if !self.has_room(&state, line) {
+        if !state.has_room(line, limit) {
             state.lost += 1;
-            return Err(Unqueued::Full);
+            let first = state.lost == 1;
+            return Err(Unqueued::Full { first });
         }
         Ok(self.put(&mut state, line))
     }
 
-    /// Puts a line in as soon as there is room.
-    pub(super) fn wait_push(&self, line: &[u8]) -> Result<usize, Unqueued> {
+    /// Puts a line in as soon as there is room. `stalled` is called each second until then.
+    pub(super) fn wait_push(&self, line: &[u8], stalled: impl Fn()) -> Result<usize, Unqueued> {
         let mut state = self.state();
-        while state.closed.is_none() && !self.has_room(&state, line) {
-            let Some(until) = state.waits_until else {
-                state = self
-                    .room
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Unqueued::Closed);
+        while state.closed.is_none() && !state.has_room(line, self.limit) {
+            let until = state.waits_until;
+            let left = until.map(|it| it.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Unqueued::Over);
             }
-            let waited = self.room.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let pause = left.unwrap_or(STALL).min(STALL);
+            let waited = self.room.wait_timeout(state, pause);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if timeout.timed_out() && pause == STALL {
+                drop(state);
+                stalled();
+                state = self.state();
+            }
         }
         if state.closed.is_some() {
-            return Err(Unqueued::Closed);
+            return Err(Unqueued::Over);
         }
         Ok(self.put(&mut state, line))
     }
@@ -131,15 +151,12 @@ impl Queue {
         state.count + state.held.1
     }
 
-    /// Waits for work, and takes all of it.
-    pub(super) fn take(&self) -> Work {
-        let mut state = self.state();
-        while !state.is_urgent() && state.lines.is_empty() && state.lost == 0 {
-            state = self
-                .work
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+    /// Waits for work, or for so long, and takes all of it.
+    pub(super) fn take(&self, at_most: Duration) -> Work {
+        let is_idle =
+            |state: &mut State| !state.is_urgent() && state.lines.is_empty() && state.lost == 0;
+        let waited = self.work.wait_timeout_while(self.state(), at_most, is_idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         if !state.is_urgent() && state.lines.len() < PLENTY {
             let waited = self.work.wait_timeout(state, LINGER);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -174,12 +191,6 @@ impl Queue {
         (mem::take(&mut state.reopen), state.closed)
     }
 
-    fn has_room(&self, state: &State, line: &[u8]) -> bool {
-        let waiting = state.lines.len() + state.held.0;
-        // Whatever its length, one line has room where there is nothing else.
-        waiting == 0 || waiting + line.len() <= self.limit
-    }
-
     fn put(&self, state: &mut State, line: &[u8]) -> usize {
         let before = state.lines.len();
         state.lines.extend_from_slice(line);
@@ -200,6 +211,12 @@ impl State {
     fn is_urgent(&self) -> bool {
         self.closed.is_some() || self.reopen
     }
+
+    fn has_room(&self, line: &[u8], limit: usize) -> bool {
+        let waiting = self.lines.len() + self.held.0;
+        // Whatever its length, one line has room where there is nothing else.
+        waiting == 0 || waiting + line.len() <= limit
+    }
 }
 
 #[cfg(test)]
@@ -215,7 +232,7 @@ mod tests {
         let queue = Queue::new(100);
         assert_eq!(queue.push(b"one\n"), Ok(1));
         assert_eq!(queue.push(b"two\n"), Ok(2));
-        let work = queue.take();
+        let work = queue.take(SOON);
         assert_eq!((&work.lines[..], work.count), (&b"one\ntwo\n"[..], 2));
         // What is being written waits, too.
         assert_eq!(queue.push(b"three\n"), Ok(3));
@@ -227,12 +244,12 @@ mod tests {
     fn what_is_being_written_takes_room_and_what_finds_none_is_counted() {
         let queue = Queue::new(8);
         queue.push(b"one\n").unwrap();
-        let _held = queue.take();
+        let _held = queue.take(SOON);
         queue.push(b"two\n").unwrap();
-        assert_eq!(queue.push(b"three\n"), Err(Unqueued::Full));
-        assert_eq!(queue.push(b"\n"), Err(Unqueued::Full));
+        assert_eq!(queue.push(b"three\n"), Err(Unqueued::Full { first: true }));
+        assert_eq!(queue.push(b"\n"), Err(Unqueued::Full { first: false }));
         queue.done();
-        let work = queue.take();
+        let work = queue.take(SOON);
         assert_eq!((&work.lines[..], work.lost), (&b"two\n"[..], 2));
         queue.done();
         // A line that is longer than all room there is has to go by itself.
@@ -245,19 +262,19 @@ mod tests {
         queue.push(b"one\n").unwrap();
         let waiting = {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || queue.wait_push(b"two\n"))
+            thread::spawn(move || queue.wait_push(b"two\n", || {}))
         };
-        queue.take();
+        queue.take(SOON);
         assert!(!waiting.is_finished());
         queue.done();
         assert_eq!(waiting.join().unwrap(), Ok(1));
         // Full again: the time to wait is over at once.
         queue.waits_until(Instant::now());
-        assert_eq!(queue.wait_push(b"six\n"), Err(Unqueued::Closed));
+        assert_eq!(queue.wait_push(b"six\n", || {}), Err(Unqueued::Over));
         queue.close(Instant::now() + SOON);
-        assert_eq!(queue.wait_push(b"six\n"), Err(Unqueued::Closed));
-        assert_eq!(queue.push(b"six\n"), Err(Unqueued::Closed));
-        let work = queue.take();
+        assert_eq!(queue.wait_push(b"six\n", || {}), Err(Unqueued::Over));
+        assert_eq!(queue.push(b"six\n"), Err(Unqueued::Over));
+        let work = queue.take(SOON);
         assert_eq!(
             (&work.lines[..], work.closed.is_some()),
             (&b"two\n"[..], true)
@@ -270,5 +287,28 @@ mod tests {
         queue.reopen();
         assert_eq!(queue.pause(SOON), (true, None));
         assert_eq!(queue.pause(Duration::ZERO), (false, None));
+    }
+
+    #[test]
+    fn what_is_no_decision_has_room_beyond_the_limit() {
+        let queue = Queue::new(4);
+        queue.push(b"one\n").unwrap();
+        assert_eq!(queue.push(b"two\n"), Err(Unqueued::Full { first: true }));
+        assert_eq!(queue.push_over(b"the end\n"), Ok(2));
+    }
+
+    #[test]
+    fn whoever_waits_for_a_log_that_stands_still_says_so() {
+        let queue = Arc::new(Queue::new(4));
+        queue.push(b"one\n").unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let waiting = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.wait_push(b"two\n", || tell.send(()).unwrap()))
+        };
+        told.recv_timeout(SOON).unwrap();
+        queue.take(SOON);
+        queue.done();
+        assert_eq!(waiting.join().unwrap(), Ok(1));
     }
 }

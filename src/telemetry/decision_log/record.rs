@@ -4,22 +4,21 @@ use std::{collections::BTreeMap, fmt, process, time::SystemTime};
 
 use opentelemetry::trace::{SpanId, TraceId};
 use serde::{Serialize, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
-    authz::{Finding, Kind, Severity},
+    authz::{Finding, Kind},
     telemetry::Attempt,
 };
 
-use super::{Decision, LogRules, Overflow, question::shortened};
+use super::{
+    Decision, LogRules, Overflow,
+    question::{Text, shortened},
+};
 
 /// Most policies that a record names.
 const MAX_POLICIES: usize = 100;
-
-/// Most bytes that the context of a record may have, and its entities: more is left out. What a
-/// question brings is bounded by the longest body, and the queue should hold more than a few of those.
-const MAX_BROUGHT: usize = 64 << 10;
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -180,20 +179,17 @@ impl<'a> Decided<'a> {
         let policies = answer.policies.get(..MAX_POLICIES);
         let policies = policies.unwrap_or(&answer.policies);
         let mut omitted = Vec::new();
-        let mut kept = |name, value: Option<Box<RawValue>>| {
-            let fits = |it: &RawValue| it.get().len() <= MAX_BROUGHT;
-            if value.as_ref().is_some_and(|it| !fits(it)) {
-                omitted.push(name);
-            }
-            value.filter(|it| fits(it))
+        let mut kept = |name, text: Option<Text>| {
+            let text = text?.inspect_err(|_| omitted.push(name));
+            text.ok()
         };
-        let context = question.context(&rules.context);
-        let context = (!context.is_empty()).then(|| to_raw_value(&context).ok());
-        let brought = match rules.entities {
+        let context = kept("context", question.context(&rules.context));
+        let [entities, additional] = match rules.entities {
             true => question.entities(),
             false => [None, None],
         };
-        let [entities, additional] = brought.map(|it| it.and_then(|it| to_raw_value(&it).ok()));
+        let entities = kept("entities", entities);
+        let additional_entities = kept("additional_entities", additional);
         Self {
             time: Time(SystemTime::now()),
             decision_id: id,
@@ -212,9 +208,9 @@ impl<'a> Decided<'a> {
             more_policies: answer.policies.len() - policies.len(),
             errors: answer.errors.iter().map(|it| it.policy.as_str()).collect(),
             duration_us: took.as_nanos() as f64 / 1e3,
-            context: kept("context", context.flatten()),
-            entities: kept("entities", entities),
-            additional_entities: kept("additional_entities", additional),
+            context,
+            entities,
+            additional_entities,
             omitted,
         }
     }
@@ -252,10 +248,7 @@ impl<'a> From<&'a Finding> for Found<'a> {
         let place = finding.place.as_ref();
         Self {
             kind: finding.kind.as_str(),
-            severity: match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
+            severity: finding.severity.as_str(),
             file: &finding.file,
             line: place.map(|it| it.line),
             column: place.map(|it| it.column),

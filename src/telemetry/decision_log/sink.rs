@@ -1,11 +1,11 @@
 //! Where lines end up: a file, or standard output.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     os::{
         fd::AsFd,
-        unix::fs::{FileExt, OpenOptionsExt},
+        unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     },
 };
 
@@ -27,10 +27,16 @@ pub(super) struct Sink {
 impl Sink {
     /// Opens it.
     pub(super) fn open(target: &LogTarget) -> io::Result<Self> {
+        if let LogTarget::File(path) = target
+            && fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo())
+        {
+            // Whether anybody reads it could not be told.
+            let why = "it is a FIFO; write to `stdout`, and let that be the pipe";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let file = match target {
             LogTarget::Stdout => File::from(io::stdout().as_fd().try_clone_to_owned()?),
-            // To read, too: for its last byte, and because then a FIFO is opened without waiting for
-            // whoever reads it.
+            // To read, too: for its last byte.
             LogTarget::File(path) => OpenOptions::new()
                 .read(true)
                 .append(true)
@@ -49,6 +55,12 @@ impl Sink {
     pub(super) fn reopen(&mut self) -> io::Result<()> {
         *self = Self::open(&self.target)?;
         Ok(())
+    }
+
+    /// Whether the file was deleted: what is written to it is lost.
+    pub(super) fn is_gone(&self) -> bool {
+        let metadata = self.file.metadata();
+        metadata.is_ok_and(|it| it.is_file() && it.nlink() == 0)
     }
 
     /// Writes all bytes; `from` counts those that are written, so that they are not written twice

@@ -29,6 +29,8 @@ pub(super) struct Writer {
     pub(super) format: RecordFormat,
     pub(super) overflow: Overflow,
     pub(super) notices: Throttle,
+    /// The file is not the one that it should be: opening that has failed, and is tried again.
+    pub(super) is_astray: bool,
 }
 
 impl Writer {
@@ -54,8 +56,9 @@ impl Writer {
     /// Writes until the queue is closed and empty, or the time for that is over.
     pub(super) fn run(mut self) {
         loop {
-            let mut work = self.queue.take();
-            if work.reopen {
+            let mut work = self.queue.take(PAUSE);
+            // A file that was moved away is told by SIGHUP; one that was deleted tells itself.
+            if work.reopen || self.is_astray || self.sink.is_gone() {
                 self.reopen(&mut work, 0);
             }
             if work.lost > 0 {
@@ -67,7 +70,7 @@ impl Writer {
             let written = self.write(work);
             let (waiting, lost) = self.queue.done();
             self.metrics.log_waits(waiting);
-            if written && lost == 0 {
+            if written && lost == 0 && !self.is_astray {
                 self.status.set_decision_log(Check::Ok);
             }
             if closed {
@@ -115,10 +118,7 @@ impl Writer {
     fn failed(&self, error: &io::Error) {
         self.metrics.log_failed();
         let why = format!("records cannot be written: {error}");
-        self.status.set_decision_log(match self.overflow {
-            Overflow::Block => Check::Failed(why),
-            Overflow::Drop => Check::Degraded(why),
-        });
+        self.status.set_decision_log(self.overflow.check(why));
         if let Some(suppressed) = self.notices.take(Instant::now()) {
             warn!(%error, suppressed, "the decision log cannot be written: {error}");
         }
@@ -128,13 +128,19 @@ impl Writer {
     /// whether it is another file now.
     fn reopen(&mut self, work: &mut Work, from: usize) -> bool {
         if let Err(error) = self.sink.reopen() {
+            self.is_astray = true;
             self.metrics.log_failed();
-            warn!(
-                %error,
-                "the decision log cannot be opened anew, and goes on in the file that is open: {error}"
-            );
+            let why = format!("the file cannot be opened anew, and the old one goes on: {error}");
+            self.status.set_decision_log(Check::Degraded(why));
+            if let Some(suppressed) = self.notices.take(Instant::now()) {
+                warn!(
+                    %error, suppressed,
+                    "the decision log cannot be opened anew, and goes on in the old file: {error}"
+                );
+            }
             return false;
         }
+        self.is_astray = false;
         info!("the decision log is opened anew");
         let reopened = line(self.format, &Event::Reopened.record());
         work.lines.splice(from..from, reopened);

@@ -20,6 +20,9 @@ use super::{
     span::{self, Queue},
 };
 
+/// Most policies that a span names: thousands of spans may wait.
+const MAX_POLICIES: usize = 100;
+
 /// As many attributes as a span has.
 const ATTRIBUTES: usize = 9;
 
@@ -117,7 +120,7 @@ impl Recording {
             // There is one decision in a request that is no batch.
             let _ = self.decided.set(Decided {
                 outcome: answer.outcome,
-                policies: answer.policies.clone(),
+                policies: answer.policies.iter().take(MAX_POLICIES).cloned().collect(),
             });
         }
     }

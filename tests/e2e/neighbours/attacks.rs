@@ -84,8 +84,11 @@ impl Attack {
         match self {
             Self::Slowloris | Self::SlowBodies => 500,
             Self::BodiesHeld => 100,
-            Self::Pipelining => 20,
-            Self::Garbage | Self::Churn | Self::Handshakes | Self::UnreadBatches => 10,
+            Self::Pipelining
+            | Self::Garbage
+            | Self::Churn
+            | Self::Handshakes
+            | Self::UnreadBatches => 10,
             Self::LargestBatches | Self::ManyValues | Self::Searches => 8,
         }
     }
@@ -95,7 +98,9 @@ impl Attack {
         match self {
             Self::Slowloris | Self::SlowBodies | Self::BodiesHeld => Duration::from_secs(1),
             Self::Pipelining | Self::UnreadBatches => Duration::from_millis(100),
-            Self::Garbage | Self::Churn | Self::Handshakes => Duration::from_millis(50),
+            Self::Garbage | Self::Churn => Duration::from_millis(50),
+            // A signature takes longer than ten answers.
+            Self::Handshakes => Duration::from_millis(200),
             // As fast as they are answered.
             Self::LargestBatches | Self::ManyValues | Self::Searches => Duration::from_millis(1),
         }

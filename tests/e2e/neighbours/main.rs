@@ -3,7 +3,8 @@
 //! For each attack, windows without and with it take turns, and the medians of their p99 are compared,
 //! of the half of the pairs that others on the machine disturbed least. The attacker is a process of
 //! its own with the lowest priority, its connections and its pace are bounded, and the table says
-//! what CPU it took. Exit code 1 if a ratio is beyond `--most`.
+//! what CPU it took. Exit code 1 if a ratio is beyond `--most`, and the p99 beyond `--tick`: some
+//! kernels take a core from a thread only then, which nobody without privileges can change.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::expect_used, reason = "as above")]
@@ -47,6 +48,10 @@ struct Args {
     /// The most that the good caller's p99 may be, of what it is without the attack
     #[arg(long, default_value_t = 2.0)]
     most: f64,
+    /// How long the kernel may take to give a core to whoever waits for it: below this, a ratio is shown
+    /// and is no harm
+    #[arg(long, default_value = "5ms", value_parser = humantime::parse_duration)]
+    tick: Duration,
     /// Only attacks whose name has this in it
     #[arg(long, default_value = "")]
     only: String,
@@ -69,19 +74,28 @@ fn main() -> ExitCode {
     );
     let chosen = Attack::ALL.into_iter();
     let chosen: Vec<Attack> = chosen.filter(|it| it.name().contains(&args.only)).collect();
-    let mut harmed = Vec::new();
+    let (mut harmed, mut late) = (Vec::new(), Vec::new());
     for attack in &chosen {
-        let ratio = measure(*attack, &args, &house);
-        if ratio > args.most {
-            harmed.push(attack.name());
+        let (without, with) = measure(*attack, &args, &house);
+        if with > without * args.most {
+            let harms = with > args.tick.as_secs_f64() * 1e6;
+            let list = if harms { &mut harmed } else { &mut late };
+            list.push(attack.name());
         }
+    }
+    if !late.is_empty() {
+        println!(
+            "beyond {} times, within a tick: {}",
+            args.most,
+            late.join(", ")
+        );
     }
     if !harmed.is_empty() {
         println!("neighbours: harmed by {}", harmed.join(", "));
         return ExitCode::FAILURE;
     }
-    let (count, most) = (chosen.len(), args.most);
-    println!("neighbours: {count} attacks, and the good caller's p99 within {most} times its own");
+    let (count, most, tick) = (chosen.len(), args.most, args.tick);
+    println!("neighbours: {count} attacks, each p99 within {most} times its own or {tick:?}");
     ExitCode::SUCCESS
 }
 
@@ -96,8 +110,8 @@ struct Pair {
     others: f64,
 }
 
-/// Prints the line of an attack, and gives the ratio of its p99.
-fn measure(attack: Attack, args: &Args, house: &House) -> f64 {
+/// Prints the line of an attack, and gives the good caller's p99 without and with it, in microseconds.
+fn measure(attack: Attack, args: &Args, house: &House) -> (f64, f64) {
     let server = Server::start(&args.palisade, house, attack.is_tls());
     let mut good = Good::connect(&server);
     good.ask(args.window / 2);
@@ -132,7 +146,7 @@ fn measure(attack: Attack, args: &Args, house: &House) -> f64 {
         100.0 * of(&|it| it.service),
         100.0 * of(&|it| it.others),
     );
-    ratio
+    (without, with)
 }
 
 /// Two windows one after the other, and what the attacker says of the second.

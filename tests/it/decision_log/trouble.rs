@@ -126,6 +126,17 @@ fn a_log_that_must_have_every_decision_cannot_start_on_a_full_disk() {
         said.contains("the decision log `/dev/full` cannot be written: No space left"),
         "{said}"
     );
+    // Nobody could tell whether anybody reads it.
+    mkfifoat(CWD, folder.path().join("fifo"), Mode::from_raw_mode(0o600)).unwrap();
+    let (code, said) = start(&["--decision-log=fifo"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("it is a FIFO"), "{said}");
+    let (code, said) = start(&["--decision-log-overflow=block"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("`decision-log-overflow` needs `decision-log`"),
+        "{said}"
+    );
     // Where there is no folder there is no log, whatever the rule.
     let (code, said) = start(&["--decision-log=no/such/folder/log"]);
     assert_eq!(code, Some(2), "{said}");
@@ -185,6 +196,10 @@ fn where_every_decision_must_be_recorded_answers_wait_for_a_slow_reader() {
     // So many can be neither in the pipe nor on their way to it.
     wait_for("a full queue", || metric(&house.process, QUEUE) > 100.0);
     assert!(!asking.is_finished());
+    wait_for("word of it", || {
+        check_of_log(&house.process)["state"] == "failed"
+    });
+    assert!(metric(&house.process, ERRORS) >= 1.0);
     assert_eq!(metric(&house.process, FULL), 0.0);
     let mut lines = BufReader::new(pipe).lines();
     let mut next = || serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
@@ -206,7 +221,12 @@ fn where_every_decision_must_be_recorded_answers_wait_for_a_slow_reader() {
 
 #[test]
 fn a_reader_that_is_gone_for_good_does_not_keep_the_service_from_ending() {
-    let Piped { mut house, pipe } = Piped::start(&["--decision-log-overflow=block"]);
+    // With traces, lines are longer, so that the last words find no room either.
+    let Piped { mut house, pipe } = Piped::start(&[
+        "--decision-log-overflow=block",
+        "--otlp-endpoint=http://127.0.0.1:1",
+        "--trace-sample=1",
+    ]);
     let asking = {
         let mut connection = house.process.connect();
         let many = json!({"evaluations": vec![question("bob"); MANY]}).to_string();
@@ -253,6 +273,46 @@ fn a_file_that_was_moved_away_is_made_anew_at_sighup_and_nothing_is_lost() {
         users,
         ["User::\"alice\"", "User::\"bob\"", "User::\"carol\""]
     );
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_anew_is_told_until_it_can() {
+    let mut house = House::logging(&[]);
+    let moved = house.folder.path().join("decisions.log.1");
+    fs::rename(house.log(), &moved).unwrap();
+    fs::create_dir(house.log()).unwrap();
+    house.process.signal(Signal::HUP);
+    wait_for("word of it", || {
+        check_of_log(&house.process)["state"] == "degraded"
+    });
+    let mut connection = house.process.connect();
+    let written = metric(&house.process, RECORDS);
+    ask(&mut connection, "/access/v1/evaluation", &question("alice"));
+    wait_for("it in the old file", || {
+        metric(&house.process, RECORDS) > written
+    });
+    fs::remove_dir(house.log()).unwrap();
+    wait_for("the new file", || {
+        check_of_log(&house.process)["state"] == "ok"
+    });
+    ask(&mut connection, "/access/v1/evaluation", &question("bob"));
+    let new = house.end();
+    assert_eq!(new[0]["event"], "reopened");
+    assert_eq!(of_type(&new, "decision")[0]["principal"], "User::\"bob\"");
+    let old = records(&fs::read_to_string(moved).unwrap());
+    assert_eq!(of_type(&old, "decision")[0]["principal"], "User::\"alice\"");
+}
+
+#[test]
+fn a_file_that_was_deleted_is_made_anew_without_being_told() {
+    let mut house = House::logging(&[]);
+    fs::remove_file(house.log()).unwrap();
+    wait_for("a new file", || house.log().exists());
+    let mut connection = house.process.connect();
+    ask(&mut connection, "/access/v1/evaluation", &question("alice"));
+    let new = house.end();
+    assert_eq!(new[0]["event"], "reopened");
+    assert_eq!(of_type(&new, "decision").len(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    authz::{Finding, Severity},
+    authz::Finding,
     telemetry::{Attempt, Rollback},
 };
 
@@ -115,10 +115,7 @@ impl<'a> FindingLine<'a> {
         let place = finding.place.as_ref();
         Self {
             kind: finding.kind.as_str(),
-            severity: match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
+            severity: finding.severity.as_str(),
             file: &finding.file,
             line: place.map(|place| place.line),
             column: place.map(|place| place.column),
