@@ -48,9 +48,9 @@ struct Args {
     /// The most that the good caller's p99 may be, of what it is without the attack
     #[arg(long, default_value_t = 2.0)]
     most: f64,
-    /// How long the kernel may take to give a core to whoever waits for it: below this, a ratio is shown
-    /// and is no harm
-    #[arg(long, default_value = "5ms", value_parser = humantime::parse_duration)]
+    /// How long the kernel may take to give a core to whoever waits for it, by default two ticks of a clock
+    /// of 250 Hz: below this, a ratio is shown and is no harm
+    #[arg(long, default_value = "8ms", value_parser = humantime::parse_duration)]
     tick: Duration,
     /// Only attacks whose name has this in it
     #[arg(long, default_value = "")]
