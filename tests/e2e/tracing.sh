@@ -87,7 +87,7 @@ requests | jq -s -e 'all(.service == "palisade" and .status == "STATUS_CODE_UNSE
   || fail "spans are not as they should be: $(cat "$work/spans")"
 ! grep -E 'mona|cats' "$work/spans" || fail "a span tells who asked about what"
 echo "-- joined: 20 of 20 that the application records, none of the 20 that it does not; one of them:"
-requests | head -n 1 | jq .
+requests | jq -s '.[0]'
 echo "-- the first load: $(jq -r 'select(.kind == "SPAN_KIND_INTERNAL") | "\(.name) \(.took_us) us"' "$work/spans" | paste -sd, | sed 's/,/, /g')"
 
 # The collector is killed, and comes back.

@@ -10,11 +10,14 @@ values=${#sets[@]}
 # A token that scrapes and asks, and the Secret with its digest.
 token=$(openssl rand -hex 32)
 mkdir "$work/secret"
+# Whoever the pod runs as must be able to get there.
+cp -r deploy/demo "$work/claimed"
+chmod -R a+rX "$work/claimed"
 printf '[[bearer]]\nname = "test"\nsha256 = "%s"\n' "$(printf %s "$token" | sha256sum | cut -d' ' -f1)" >"$work/secret/credentials.toml"
 
 kubelet() { # manifest, more for kubelet.py; what it says is in run.json
   "$tools/bin/python" "$here/kubelet.py" "$1" "$work/volumes" --secret "palisade-admin=$work/secret" --secret "palisade-callers=$work/secret" \
-    --claim entities=deploy/demo "${@:2}" >"$work/run.json"
+    --claim entities="$work/claimed" "${@:2}" >"$work/run.json"
 }
 start_pod() { # as the manifest says
   rm -rf "$work/volumes"

@@ -151,13 +151,12 @@ def access(world):
 
 def decision_log(world):
     """What happens to where records of decisions go. Answers go on."""
-    # The end of a pipe that is open, so that writing begins, and that nobody reads.
-    pipe = os.path.join(world.work, "pipe")
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    # A pipe that is open, so that writing begins, and that nobody reads.
+    reader, pipe = os.pipe()
     world.add("full", ["--decision-log", "/dev/full"])
-    world.add("lags", ["--decision-log", pipe])
-    world.add("drops", ["--decision-log", pipe, "--decision-log-queue", "65536"])
+    world.add("lags", ["--decision-log", "stdout"], stdout=pipe)
+    world.add("drops", ["--decision-log", "stdout", "--decision-log-queue", "65536"], stdout=pipe)
+    os.close(pipe)
     world.scraped()
     batch = {"evaluations": [callers.ANYTHING] * 4000}
 

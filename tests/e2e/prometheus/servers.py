@@ -50,11 +50,11 @@ def fetch(url, body=None, headers=None, timeout=10):
 class Process:
     """A program with a log, stopped by the handle that started it."""
 
-    def __init__(self, name, command, work, cwd=None):
+    def __init__(self, name, command, work, cwd=None, stdout=None):
         self.name = name
         self.log = os.path.join(work, f"{name}.log")
         with open(self.log, "ab") as log:
-            self.child = subprocess.Popen(command, stdout=log, stderr=log, cwd=cwd)
+            self.child = subprocess.Popen(command, stdout=stdout or log, stderr=log, cwd=cwd)
         RUNNING.append(self)
 
     def said(self):
@@ -91,7 +91,7 @@ def stop_all():
 class Palisade(Process):
     """A server in a folder of its own; `policies` is its one policy file, if it is a small one."""
 
-    def __init__(self, binary, work, name, flags=(), policies=None, first=(), again=False, admin_port=0):
+    def __init__(self, binary, work, name, flags=(), policies=None, first=(), again=False, admin_port=0, stdout=None):
         self.folder = os.path.join(work, name)
         if not again:
             os.makedirs(self.folder, exist_ok=True)
@@ -103,7 +103,7 @@ class Palisade(Process):
         listen = ["--listen", "127.0.0.1:0", "--admin-listen", f"127.0.0.1:{admin_port}"]
         log = os.path.join(work, f"{name}.log")
         skip = os.path.getsize(log) if os.path.exists(log) else 0
-        super().__init__(name, [*first, *serve, *listen, *flags], work, self.folder)
+        super().__init__(name, [*first, *serve, *listen, *flags], work, self.folder, stdout)
         addresses = until("the addresses", 30, lambda: self.lives() and self.addresses(skip))
         self.decisions, self.admin = addresses
 
