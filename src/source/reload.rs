@@ -33,6 +33,9 @@ use super::{
 };
 
 mod judge;
+mod running;
+
+pub use running::Running;
 
 /// A save is often several events; this much silence ends it.
 const QUIET: Duration = Duration::from_millis(100);
@@ -80,16 +83,6 @@ pub struct Reloader {
     proving: Option<Arc<Proving>>,
     stop: Arc<AtomicBool>,
     compile: fn(Sources, Option<Arc<Valid>>) -> Result<Snapshot, Rejection>,
-}
-
-/// A loop that runs on a thread of its own until it is dropped.
-#[derive(Debug)]
-pub struct Running {
-    stop: Arc<AtomicBool>,
-    hints: SyncSender<()>,
-    ended: oneshot::Receiver<()>,
-    /// The loop that proves what is in force, if there is one.
-    cells: Option<(SyncSender<()>, oneshot::Receiver<()>)>,
 }
 
 impl Reloader {
@@ -310,33 +303,6 @@ impl Reloader {
         self.metrics.phase_took(phase, took);
         look.took.push((phase, took));
         result
-    }
-}
-
-impl Running {
-    /// Waits for the loop to end, which it does only by a fault.
-    pub async fn ended(&mut self) {
-        // Nothing is ever sent: the senders are dropped when the threads end.
-        match &mut self.cells {
-            None => {
-                let _ = (&mut self.ended).await;
-            }
-            Some((_, cells)) => tokio::select! {
-                _ = &mut self.ended => {}
-                _ = cells => {}
-            },
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        // Full wakes it as well.
-        let _ = self.hints.try_send(());
-        if let Some((wake, _)) = &self.cells {
-            let _ = wake.try_send(());
-        }
     }
 }
 
