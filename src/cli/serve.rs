@@ -41,8 +41,8 @@ use traces::Traces;
 /// Threads for everything but decisions: a long admin page keeps nobody from being accepted.
 const THREADS: usize = 2;
 
-/// How long what waits for the decision log may take to be written once all is answered: with the
-/// graces before it is less than the half minute after which an orchestrator kills.
+/// How long what waits for the decision log may take to be written once all is answered: part of the
+/// half minute that `deploy/` allows after the grace, before it kills.
 const FLUSH: Duration = Duration::from_secs(3);
 
 /// The same after a fault, or a second signal: enough for a log that can be written.
