@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from http.client import HTTPException
 
 from servers import fetch
@@ -73,11 +74,6 @@ def everything(demo):
     demo.ask(b"{", PATH)
 
 
-def large_question():
-    """A megabyte to read before one decision, which takes well over ten milliseconds."""
-    return {**ANYTHING, "context": {"numbers": list(range(100_000))}}
-
-
 def large_batch():
     """As many as are taken, of those that there is something to decide about."""
     return json.dumps({"evaluations": [OUTCOMES["permitted"]] * 4000}).encode()
@@ -99,7 +95,19 @@ def held(address, count, text=b""):
     return connections
 
 
-def half_asked(address):
-    """The head of a question whose body does not come."""
-    headers = f"Host: {address}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+def head(address, length):
+    """What comes before the body of a question."""
+    headers = f"Host: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
     return f"POST {PATH} HTTP/1.1\r\n{headers}\r\n".encode()
+
+
+def late(address):
+    """A question whose body comes well over ten milliseconds after its head."""
+    body = json.dumps(ANYTHING).encode()
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head(address, len(body)))
+        time.sleep(0.05)
+        connection.sendall(body)
+        if not connection.recv(1000).startswith(b"HTTP/1.1 200 "):
+            raise OSError("a late body is not answered")

@@ -177,9 +177,8 @@ def decision_log(world):
 def load(world):
     """Too much of something."""
     busy = world["busy"]
-    large = callers.large_question()
-    asking = [callers.Again(lambda: busy.ask(large), 0.2) for _ in range(2)]
-    yield "questions of half a megabyte", "PalisadeSlow", {"instance": "busy"}
+    asking = [callers.Again(lambda: callers.late(busy.decisions)) for _ in range(2)]
+    yield "bodies that come late", "PalisadeSlow", {"instance": "busy"}
     for one in asking:
         one.stop()
     many = callers.crowd(busy.decisions, 64, "/access/v1/evaluations", callers.large_batch())
@@ -189,7 +188,7 @@ def load(world):
 
     waiting = world["waiting"]
     rounds = []
-    text = callers.half_asked(waiting.decisions)
+    text = callers.head(waiting.decisions, 1000)
     again = callers.Again(lambda: rounds.append(callers.held(waiting.decisions, 100, text)), 4)
     rounds.append(callers.held(waiting.decisions, 100, text))
     yield "bodies that do not come", "PalisadeRequestsPileUp", {"instance": "waiting"}

@@ -68,10 +68,18 @@ class Process:
 
     def stop(self, kind=signal.SIGTERM):
         """Its exit code."""
-        if self in RUNNING:
-            RUNNING.remove(self)
+        self.told(kind)
+        return self.ended()
+
+    def told(self, kind=signal.SIGTERM):
+        """To end, once: a second signal would cut off what the first began."""
         if self.child.poll() is None:
             self.child.send_signal(kind)
+
+    def ended(self):
+        """Its exit code, once it was told to end."""
+        if self in RUNNING:
+            RUNNING.remove(self)
         try:
             return self.child.wait(20)
         except subprocess.TimeoutExpired:
@@ -83,9 +91,8 @@ def stop_all():
     """Every process that still runs; those that do not end as they should, with their exit codes."""
     stopping = RUNNING[::-1]
     for process in stopping:
-        if process.child.poll() is None:
-            process.child.terminate()
-    return [(process.name, code) for process in stopping if (code := process.stop()) != 0]
+        process.told()
+    return [(process.name, code) for process in stopping if (code := process.ended()) != 0]
 
 
 class Palisade(Process):
