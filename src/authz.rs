@@ -30,6 +30,7 @@ mod search;
 mod snapshot;
 mod sources;
 mod spec;
+mod steps;
 mod stored;
 mod symbols;
 mod table;
@@ -59,6 +60,7 @@ pub use query::{Query, RawAction, RawEntity, RawQuery};
 pub use search::{Found, Narrowing, RawSearch, RawTarget, Search, Wanted};
 pub use snapshot::{Counts, PolicyInfo, Snapshot};
 pub use sources::{Revision, SourceFile, Sources};
+pub use steps::telling;
 
 /// The version of the Cedar SDK that decides, for metrics.
 pub fn cedar_version() -> String {

@@ -14,6 +14,7 @@ mod seldom;
 mod threads;
 mod timed;
 mod tls;
+mod turns;
 
 pub use accept::{ServerError, run};
 pub use descriptors::Places;

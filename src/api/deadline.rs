@@ -10,11 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::authz;
+
 use super::reply::{Code, Refusal};
 
 /// How long work elsewhere keeps its core from whoever waits for it. Some kernels take a core from a
 /// thread at the next tick of the clock alone, up to 10 ms later, however urgent the other is.
-const TURN: Duration = Duration::from_micros(100);
+const TURN: Duration = Duration::from_micros(50);
+
+thread_local! {
+    /// When others had their turn on the core of this thread.
+    static OFFERED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 /// Work ends when its time is up or nobody waits for the answer. Whoever works through many
 /// items asks before each.
@@ -22,8 +29,6 @@ const TURN: Duration = Duration::from_micros(100);
 pub(super) struct Deadline {
     at: Instant,
     abandoned: Option<Arc<AtomicBool>>,
-    /// When others had their turn.
-    yielded: Cell<Instant>,
 }
 
 /// Held by whoever waits for the answer.
@@ -40,7 +45,6 @@ impl Deadline {
                 .checked_add(budget)
                 .unwrap_or(now + Duration::from_secs(86_400)),
             abandoned: None,
-            yielded: Cell::new(now),
         }
     }
 
@@ -69,11 +73,25 @@ impl Deadline {
         if abandoned.is_some_and(|it| it.load(Ordering::Relaxed)) || now >= self.at {
             return Err(out_of_time());
         }
-        if abandoned.is_some() && now.duration_since(self.yielded.get()) >= TURN {
-            yield_now();
-            self.yielded.set(Instant::now());
+        if abandoned.is_some() {
+            offer_core(now);
         }
         Ok(())
+    }
+}
+
+/// Does work on a thread that is not awaited by others: between its steps, too, others have the core
+/// now and then.
+pub(super) fn taking_turns<T>(work: impl FnOnce() -> T) -> T {
+    authz::telling(|| offer_core(Instant::now()), work)
+}
+
+/// Lets others have the core if they had no turn for a while.
+fn offer_core(now: Instant) {
+    let is_due = |since: Instant| now.duration_since(since) >= TURN;
+    if OFFERED.get().is_none_or(is_due) {
+        yield_now();
+        OFFERED.set(Some(Instant::now()));
     }
 }
 

@@ -93,7 +93,7 @@ impl Offload {
         // The job holds its permits itself: when the caller hangs up, it goes on to where it
         // next looks at its deadline.
         let done = spawn_blocking(move || {
-            let answered = span.in_scope(|| job(&deadline));
+            let answered = span.in_scope(|| deadline::taking_turns(|| job(&deadline)));
             drop((place, core));
             answered
         });

@@ -9,6 +9,7 @@ use super::{
     Json, Object, engine,
     notes::Path,
     schema::{Attribute, ValueType},
+    steps::step,
     symbols::{Symbols, TypeId, Uid},
     value::{Elements, Fields, Value},
 };
@@ -32,6 +33,7 @@ pub(super) fn declared<'s, 'a>(
     path: Path<'_>,
     sink: &mut dyn Sink<'s, 'a>,
 ) -> Option<Value> {
+    step();
     let read = match (value, json) {
         (ValueType::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
         (ValueType::Long, Json::Int(value)) => Some(Value::Long(*value)),
@@ -88,6 +90,7 @@ pub(super) fn literal<'s, 'a>(
     path: Path<'_>,
     sink: &mut dyn Sink<'s, 'a>,
 ) -> Option<Value> {
+    step();
     match json {
         Json::Bool(value) => Some(Value::Bool(*value)),
         Json::Int(value) => Some(Value::Long(*value)),

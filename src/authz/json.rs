@@ -8,6 +8,8 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::de::{Read, SliceRead, StrRead};
 
+use super::steps::step;
+
 /// A JSON value that borrows its strings from the text where they have no escapes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json<'a> {
@@ -132,6 +134,7 @@ impl<'a> Json<'a> {
     fn all(&self) -> impl Iterator<Item = &Self> {
         let mut left = vec![self];
         std::iter::from_fn(move || {
+            step();
             let json = left.pop()?;
             match json {
                 Self::Array(items) => left.extend(items),
@@ -284,6 +287,7 @@ impl<'de> Visitor<'de> for Nested {
         let inner = self.inner()?;
         let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(inner)? {
+            step();
             items.push(item);
         }
         Ok(Json::Array(items))
@@ -294,6 +298,7 @@ impl<'de> Visitor<'de> for Nested {
         let mut entries: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
         let mut seen = Seen::default();
         while let Some(key) = map.next_key_seed(Key)? {
+            step();
             if !seen.is_first(&entries, &key) {
                 return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
             }

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::{
     engine::ExtensionValue,
+    steps::step,
     symbols::{Name, Uid},
 };
 
@@ -139,8 +140,14 @@ impl Fields {
 
 impl Elements {
     pub(super) fn of(mut elements: Vec<Value>) -> Self {
-        elements.sort_unstable();
-        elements.dedup();
+        elements.sort_unstable_by(|one, other| {
+            step();
+            one.cmp(other)
+        });
+        elements.dedup_by(|one, other| {
+            step();
+            one == other
+        });
         Self(elements.into())
     }
 

@@ -4,11 +4,8 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::Poll,
+    sync::Arc,
+    task::{Poll, ready},
 };
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -16,7 +13,6 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    task::yield_now,
 };
 use tracing::debug;
 
@@ -30,6 +26,7 @@ use super::{
     seldom::Seldom,
     timed::Timed,
     tls::Tls,
+    turns::Turns,
 };
 
 /// What all connections of a listener have in common.
@@ -49,10 +46,6 @@ fn buffer_bytes(limits: &Limits) -> usize {
     const LEAST: usize = 64 << 10;
     LEAST.max(2 * limits.header_bytes)
 }
-
-/// Requests of one connection that are answered in a row when they come all at once; then the others
-/// on the thread have their turn. By itself hyper would answer sixteen.
-const MOST_IN_TURN: usize = 4;
 
 /// What it takes to serve one connection.
 pub(super) struct Connection<H> {
@@ -104,15 +97,12 @@ impl<H: Handler> Connection<H> {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let patience = Patience::new();
-        let in_turn = AtomicUsize::new(0);
+        let turns = Turns::default();
         let service = service_fn(|request: Request<Incoming>| {
             patience.asked();
-            let before = in_turn.fetch_add(1, Ordering::Relaxed);
-            let (handler, peer) = (&self.handler, &self.peer);
+            let (turns, handler, peer) = (&turns, &self.handler, &self.peer);
             async move {
-                if before >= MOST_IN_TURN {
-                    yield_now().await;
-                }
+                turns.place().await;
                 Ok::<_, Infallible>(handler.handle(request, peer).await)
             }
         });
@@ -126,7 +116,7 @@ impl<H: Handler> Connection<H> {
         let mut impatient = Seldom::new(patience.ends(first, head));
         let mut stop = Seldom::new(stopped(&mut self.shutdown));
         let served = poll_fn(|cx| {
-            in_turn.store(0, Ordering::Relaxed);
+            ready!(turns.poll_begin(cx));
             if stop.poll(cx).is_ready() {
                 connection.as_mut().graceful_shutdown();
             }

@@ -3,8 +3,8 @@
 //! For each attack, windows without and with it take turns, and the medians of their p99 are compared,
 //! of the half of the pairs that others on the machine disturbed least. The attacker is a process of
 //! its own with the lowest priority, its connections and its pace are bounded, and the table says
-//! what CPU it took. Exit code 1 if a ratio is beyond `--most`, and the p99 beyond `--tick`: some
-//! kernels take a core from a thread only then, which nobody without privileges can change.
+//! what CPU it took. Exit code 1 if a ratio is beyond `--most`, and the p99 beyond `--harmless`, each time
+//! that the attack is measured.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::expect_used, reason = "as above")]
@@ -48,10 +48,13 @@ struct Args {
     /// The most that the good caller's p99 may be, of what it is without the attack
     #[arg(long, default_value_t = 2.0)]
     most: f64,
-    /// How long the kernel may take to give a core to whoever waits for it, by default two ticks of a clock
-    /// of 250 Hz: below this, a ratio is shown and is no harm
-    #[arg(long, default_value = "8ms", value_parser = humantime::parse_duration)]
-    tick: Duration,
+    /// Below this, a ratio is shown and is no harm: it is what the kernel takes to give a core to a third
+    /// thread that waits for one of two
+    #[arg(long, default_value = "1ms", value_parser = humantime::parse_duration)]
+    harmless: Duration,
+    /// How often an attack is measured before it counts as harm
+    #[arg(long, default_value_t = 3)]
+    tries: usize,
     /// Only attacks whose name has this in it
     #[arg(long, default_value = "")]
     only: String,
@@ -76,17 +79,19 @@ fn main() -> ExitCode {
     let chosen: Vec<Attack> = chosen.filter(|it| it.name().contains(&args.only)).collect();
     let (mut harmed, mut late) = (Vec::new(), Vec::new());
     for attack in &chosen {
-        let (without, with) = measure(*attack, &args, &house);
-        if with > without * args.most {
-            let harms = with > args.tick.as_secs_f64() * 1e6;
-            let list = if harms { &mut harmed } else { &mut late };
-            list.push(attack.name());
+        let mut tries = (0..args.tries).map(|_| args.judge(measure(*attack, &args, &house)));
+        let mildest = tries.find(|it| *it != Harm::Harmed).unwrap_or(Harm::Harmed);
+        match mildest {
+            Harm::None => {}
+            Harm::Late => late.push(attack.name()),
+            Harm::Harmed => harmed.push(attack.name()),
         }
     }
     if !late.is_empty() {
         println!(
-            "beyond {} times, within a tick: {}",
+            "beyond {} times, within {:?}: {}",
             args.most,
+            args.harmless,
             late.join(", ")
         );
     }
@@ -94,9 +99,31 @@ fn main() -> ExitCode {
         println!("neighbours: harmed by {}", harmed.join(", "));
         return ExitCode::FAILURE;
     }
-    let (count, most, tick) = (chosen.len(), args.most, args.tick);
-    println!("neighbours: {count} attacks, each p99 within {most} times its own or {tick:?}");
+    let (count, most, harmless) = (chosen.len(), args.most, args.harmless);
+    println!("neighbours: {count} attacks, each p99 within {most} times its own or {harmless:?}");
     ExitCode::SUCCESS
+}
+
+/// What an attack does to the good caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    None,
+    /// It waits longer, and not long.
+    Late,
+    Harmed,
+}
+
+impl Args {
+    /// What it means that the p99 is this in microseconds, without and with an attack.
+    fn judge(&self, (without, with): (f64, f64)) -> Harm {
+        if with <= without * self.most {
+            return Harm::None;
+        }
+        match with <= self.harmless.as_secs_f64() * 1e6 {
+            true => Harm::Late,
+            false => Harm::Harmed,
+        }
+    }
 }
 
 /// A window without the attack and one with it.
