@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::telemetry::Connections;
+
 mod accept;
 mod certificate;
 mod connection;
@@ -24,13 +26,15 @@ pub use listen::{BadListen, Bound, Listen, bind, connect};
 pub use threads::Threads;
 pub use tls::Tls;
 
-/// Whom a listener lets in before a word of HTTP is said. The default is everybody.
+/// Whom a listener lets in before a word of HTTP is said. The default is everybody, uncounted.
 #[derive(Clone, Debug, Default)]
 pub struct Door {
     /// TLS on TCP sockets; a socket file is as private as the machine.
     pub tls: Option<Arc<Tls>>,
     /// Who may connect to socket files; empty is anybody whom the file's mode lets in.
     pub allow_uid: Arc<[u32]>,
+    /// Counts whoever is let in.
+    pub connections: Option<Connections>,
 }
 
 /// What one call of [`run`] lets callers take, over all its sockets.

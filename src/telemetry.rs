@@ -1,6 +1,7 @@
 //! Metrics, status and tracing set-up: what others see of the service. Never influences a decision.
 
 mod about;
+mod connections;
 mod decision_log;
 mod families;
 mod metrics;
@@ -11,6 +12,7 @@ mod trace;
 mod tracing_setup;
 
 pub use about::About;
+pub use connections::{BadHead, Connections, OpenConnection};
 pub use decision_log::{
     Decision, DecisionLog, Dropped, LogEnd, LogError, LogRules, LogTarget, Overflow, Question,
     RecordFormat,

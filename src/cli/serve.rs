@@ -148,9 +148,10 @@ impl Service {
         if let Some(tracer) = tracer {
             decisions = decisions.traced(tracer);
         }
-        let mut keeper = Keeper::new(metrics, Arc::clone(&status));
-        let to_decisions =
-            listener::prepare(ListenerName::Decisions, &config.decisions, &mut keeper)?;
+        let mut keeper = Keeper::new(Arc::clone(&metrics), Arc::clone(&status));
+        let mut prepare = |name, listener| listener::prepare(name, listener, &mut keeper, &metrics);
+        let to_decisions = prepare(ListenerName::Decisions, &config.decisions)?;
+        let to_admin = prepare(ListenerName::Admin, &config.admin)?;
         if let Some(credentials) = &to_decisions.credentials {
             decisions = decisions.demanding(Arc::clone(credentials));
         }
@@ -159,7 +160,6 @@ impl Service {
             let gateway = keeper.gateway(name, file).map_err(Failure::usage)?;
             decisions = decisions.mapping(gateway);
         }
-        let to_admin = listener::prepare(ListenerName::Admin, &config.admin, &mut keeper)?;
         if let Some(credentials) = &to_admin.credentials {
             admin = admin.demanding(Arc::clone(credentials));
         }

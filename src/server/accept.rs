@@ -19,7 +19,7 @@ use tracing::{debug, warn};
 
 use crate::{
     api::{Handler, Peer},
-    telemetry::Throttle,
+    telemetry::{Connections, Throttle},
 };
 
 use super::{
@@ -65,6 +65,9 @@ pub async fn run<H: Handler>(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ServerError> {
     let places = Arc::new(Semaphore::new(limits.connections));
+    if let Some(connections) = &door.connections {
+        connections.at_most(limits.connections);
+    }
     let mut listeners = JoinSet::new();
     for socket in bound {
         let serving = Serving {
@@ -101,6 +104,7 @@ impl<H> Serving<H> {
             handler: Arc::clone(&self.handler),
             limits: self.limits,
             peer,
+            connections: self.door.connections.clone(),
             shutdown: self.shutdown.clone(),
         }
     }
@@ -223,13 +227,14 @@ async fn accept<H: Handler, L: Accept>(
                 let tls = listener.tls().map(Arc::clone);
                 let seat = serving.threads.seat();
                 let runtime = seat.runtime.clone();
+                let open = serving.door.connections.as_ref().map(Connections::open);
                 let serve = async move {
                     match (L::open(raw), tls) {
                         (Ok(stream), Some(tls)) => connection.serve_tls(stream, &tls).await,
                         (Ok(stream), None) => connection.serve_plain(stream).await,
                         (Err(error), _) => debug!(%error, "a connection is not served: {error}"),
                     }
-                    drop((place, seat));
+                    drop((place, seat, open));
                 };
                 connections.spawn_on(serve, &runtime);
             }

@@ -16,7 +16,10 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::api::{Handler, Peer};
+use crate::{
+    api::{Handler, Peer},
+    telemetry::{BadHead, Connections},
+};
 
 use super::{
     Limits,
@@ -53,6 +56,7 @@ pub(super) struct Connection<H> {
     pub(super) handler: Arc<H>,
     pub(super) limits: Limits,
     pub(super) peer: Peer,
+    pub(super) connections: Option<Connections>,
     pub(super) shutdown: watch::Receiver<bool>,
 }
 
@@ -128,8 +132,22 @@ impl<H: Handler> Connection<H> {
         match served.await {
             None => debug!("a connection ended: it has asked nothing"),
             // Callers hang up and send nonsense all the time; that is theirs to look into.
-            Some(Err(error)) => debug!(%error, "a connection ended: {error}"),
+            Some(Err(error)) => {
+                debug!(%error, "a connection ended: {error}");
+                if let (Some(connections), Some(head)) = (&self.connections, bad_head(&error)) {
+                    connections.refused(head);
+                }
+            }
             Some(Ok(())) => {}
         }
     }
+}
+
+/// What hyper had to say of a head before there was a request to hand on.
+fn bad_head(error: &hyper::Error) -> Option<BadHead> {
+    let kind = match error.is_parse_too_large() {
+        true => BadHead::TooLarge,
+        false => BadHead::Malformed,
+    };
+    error.is_parse().then_some(kind)
 }

@@ -58,6 +58,10 @@ pub(super) struct Families {
     pub(super) in_flight: IntGauge,
     /// Requests refused for a reason other than a decision, on either listener.
     pub(super) rejected: IntCounterVec,
+    /// Connections that are served.
+    pub(super) connections: GaugeVec,
+    /// Most connections that are served at once; more wait.
+    pub(super) connections_max: GaugeVec,
     /// Handshakes of TLS that failed.
     pub(super) handshake_failures: IntCounterVec,
     /// 1 while a listener's TLS, credentials or routes on disk are not what is in force.
@@ -161,6 +165,16 @@ impl Families {
                 "palisade_http_requests_rejected_total",
                 "Requests refused for a reason other than a decision, on either listener.",
                 &["reason"],
+            )?,
+            connections: new.gauges(
+                "palisade_http_connections",
+                "Connections that are served.",
+                &["listener"],
+            )?,
+            connections_max: new.gauges(
+                "palisade_http_connections_max",
+                "Most connections that are served at once; more wait.",
+                &["listener"],
             )?,
             handshake_failures: new.counters(
                 "palisade_tls_handshake_failures_total",

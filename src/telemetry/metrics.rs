@@ -7,12 +7,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use prometheus::{
-    Gauge, Histogram, IntGauge, Registry, TextEncoder, process_collector::ProcessCollector,
+    Gauge, GaugeVec, Histogram, IntGauge, Registry, TextEncoder,
+    process_collector::ProcessCollector,
 };
 
 use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
-use super::{Dropped, Phase, ReloadResult, families::Families, series::Series};
+use super::{
+    BadHead, Connections, Dropped, Phase, ReloadResult, families::Families, series::Series,
+};
 
 /// The kinds of file events that are counted.
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
@@ -78,6 +81,9 @@ impl Metrics {
         }
         for why in Dropped::ALL {
             let _ = families.log_dropped.with_label_values(&[why.as_str()]);
+        }
+        for head in BadHead::ALL {
+            let _ = families.rejected.with_label_values(&[head.as_str()]);
         }
         for reason in DROPPED_SPANS {
             let _ = families.trace_spans_dropped.with_label_values(&[reason]);
@@ -214,6 +220,16 @@ impl Metrics {
     /// A request was refused for a reason other than a decision.
     pub fn refused(&self, reason: &'static str) {
         self.families.rejected.with_label_values(&[reason]).inc();
+    }
+
+    /// Initialises the series of a listener's connections.
+    pub fn connections(self: &Arc<Self>, listener: &'static str) -> Connections {
+        let of = |family: &GaugeVec| family.with_label_values(&[listener]);
+        Connections {
+            open: of(&self.families.connections),
+            most: of(&self.families.connections_max),
+            metrics: Arc::clone(self),
+        }
     }
 
     /// Initialises the series of a listener that speaks TLS.

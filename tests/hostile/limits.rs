@@ -31,7 +31,12 @@ fn batch(items: usize) -> String {
 }
 
 fn shed(served: &Served) -> f64 {
-    served.metric(r#"palisade_http_requests_rejected_total{reason="overloaded"}"#)
+    refused(served, "overloaded")
+}
+
+fn refused(served: &Served, reason: &str) -> f64 {
+    let name = "palisade_http_requests_rejected_total";
+    served.metric(&format!(r#"{name}{{reason="{reason}"}}"#))
 }
 
 /// A connection on which all of a body but its last byte was sent.
@@ -168,8 +173,15 @@ fn connections_beyond_the_cap_wait_and_admin_has_its_own() {
     second.write(format!("{}{}", head("", question("bob").len()), question("bob")).as_bytes());
     assert!(decision(&first.post(ONE, &question("ann"))));
     assert_eq!(served.admin("/livez").status, 200);
+    let told = |name| served.metric(&format!(r#"{name}{{listener="decisions"}}"#));
+    assert_eq!(told("palisade_http_connections"), 2.0);
+    assert_eq!(told("palisade_http_connections_max"), 2.0);
     drop(first);
     assert!(!decision(&second.read().expect("an answer")));
+    drop(second);
+    wait_for("its place is free", || {
+        (told("palisade_http_connections") < 2.0).then_some(())
+    });
 }
 
 #[test]
@@ -196,5 +208,8 @@ fn times_and_lengths_are_what_the_operator_says() {
         connection.read().expect("an answer").status
     };
     assert_eq!((long(1_800), long(2_100)), (200, 431));
+    wait_for("it is counted", || {
+        (refused(&served, "head_too_large") > 0.0).then_some(())
+    });
     assert!(served.may("ann") && !served.may("bob"));
 }

@@ -114,6 +114,7 @@ impl Start {
         let decisions = Door {
             tls: tls("decisions"),
             allow_uid: self.allow_uid.as_slice().into(),
+            ..Door::default()
         };
         let admin = Door {
             tls: tls("admin"),

@@ -10,6 +10,7 @@ use crate::{
     cli::Failure,
     config::{self, Address, Listener, ListenerName},
     server::{self, Bound, Door, Keeper, Limits, Listen, ServerError, Threads, TlsFiles},
+    telemetry::Metrics,
 };
 
 /// A listener whose files were read, and that is not bound yet.
@@ -43,6 +44,7 @@ pub(super) fn prepare<'a>(
     name: ListenerName,
     config: &'a Listener,
     keeper: &mut Keeper,
+    metrics: &Arc<Metrics>,
 ) -> Result<Prepared<'a>, Failure> {
     let tls = config.tls.as_ref().map(|tls| TlsFiles {
         cert: tls.cert.clone(),
@@ -58,6 +60,7 @@ pub(super) fn prepare<'a>(
         door: Door {
             tls: tls.transpose().map_err(Failure::usage)?,
             allow_uid: config.allow_uid.as_slice().into(),
+            connections: Some(metrics.connections(name.as_str())),
         },
         credentials: credentials.transpose().map_err(Failure::usage)?,
     })

@@ -197,6 +197,7 @@ def load(world):
 
     connections = callers.held(world["crowded"].decisions, 650)
     yield "650 connections, 1,024 files", "PalisadeFewDescriptors", {"instance": "crowded"}
+    yield "of 672 that there may be", "PalisadeConnectionsFull", {"instance": "crowded", "listener": "decisions"}
     connections.clear()
 
     threadless = world["threadless"]
