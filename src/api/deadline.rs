@@ -80,8 +80,8 @@ impl Deadline {
     }
 }
 
-/// Does work on a thread that is not awaited by others: between its steps, too, others have the core
-/// now and then.
+/// Does long work on a thread of its own: others have the core now and then, also between the steps of
+/// one item.
 pub(super) fn taking_turns<T>(work: impl FnOnce() -> T) -> T {
     authz::telling(|| offer_core(Instant::now()), work)
 }
@@ -107,4 +107,28 @@ pub(super) fn out_of_time() -> Refusal {
         Code::Overloaded,
         "the request could not be worked through in time",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::StatusCode;
+
+    use super::*;
+    use crate::{
+        api::{offload::Offload, reply},
+        authz::Json,
+    };
+
+    #[tokio::test]
+    async fn long_work_offers_its_core_though_it_does_not_look_at_its_deadline() {
+        let job = |_: &Deadline| {
+            let text = format!("[{}]", vec!["1"; 10_000].join(","));
+            Json::parse(text.as_bytes(), 1).unwrap();
+            assert!(OFFERED.get().is_some());
+            Ok(reply::json_text(StatusCode::OK, "{}"))
+        };
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let answered = Offload::new().run(deadline, job).await;
+        assert!(answered.is_ok());
+    }
 }

@@ -144,6 +144,7 @@ fn record<'s, 'a>(
 ) -> Option<Value> {
     let mut fields = Vec::new();
     for (key, json) in object.iter() {
+        step();
         let path = Path::Key(&path, key);
         let Some(attribute) = attributes.iter().find(|attribute| attribute.text == key) else {
             sink.note(path, format_args!("is not declared: left out"));

@@ -147,6 +147,7 @@ impl<'a> Json<'a> {
 
     /// The same value for libraries that take `serde_json`'s type.
     pub fn to_value(&self) -> serde_json::Value {
+        step();
         match self {
             Self::Array(items) => items.iter().map(Self::to_value).collect(),
             Self::Bool(value) => (*value).into(),

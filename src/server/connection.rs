@@ -66,8 +66,9 @@ impl<H: Handler> Connection<H> {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let stream = Timed::new(stream, self.limits.write_timeout);
-        self.serve(Linger::new(stream)).await;
+        let turns = Arc::default();
+        let stream = Timed::new(stream, self.limits.write_timeout, &turns);
+        self.serve(Linger::new(stream), &turns).await;
     }
 
     /// Serves what is inside TLS. Told to stop before the caller can have asked anything, ends.
@@ -75,7 +76,8 @@ impl<H: Handler> Connection<H> {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let stream = Timed::new(stream, self.limits.write_timeout);
+        let turns = Arc::default();
+        let stream = Timed::new(stream, self.limits.write_timeout, &turns);
         let accepted = tokio::select! {
             accepted = tls.accept(stream, self.limits.handshake_timeout) => accepted,
             () = stopped(&mut self.shutdown) => return,
@@ -84,7 +86,7 @@ impl<H: Handler> Connection<H> {
             Ok((stream, certificate)) => {
                 self.peer.encrypted = true;
                 self.peer.certificate = certificate;
-                self.serve(Linger::new(stream)).await;
+                self.serve(Linger::new(stream), &turns).await;
             }
             // The alert that says why should not be overtaken by a reset.
             Err(Some(stream)) => {
@@ -96,15 +98,14 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Serves to the end of the connection; told to stop, to the end of the answer in flight.
-    async fn serve<S>(mut self, stream: Linger<S>)
+    async fn serve<S>(mut self, stream: Linger<S>, turns: &Turns)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let patience = Patience::new();
-        let turns = Turns::default();
         let service = service_fn(|request: Request<Incoming>| {
             patience.asked();
-            let (turns, handler, peer) = (&turns, &self.handler, &self.peer);
+            let (handler, peer) = (&self.handler, &self.peer);
             async move {
                 turns.place().await;
                 Ok::<_, Infallible>(handler.handle(request, peer).await)

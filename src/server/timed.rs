@@ -1,8 +1,9 @@
-//! A stream whose other end has to take what we write.
+//! A stream whose other end has to take what we write, and that tells when nothing more has come.
 
 use std::{
     io,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -11,6 +12,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
+
+use super::turns::Turns;
 
 /// Head and body up to this length are joined before they are written: for the system to gather
 /// them takes longer than a copy. Nearly all answers are a few hundred bytes. Hyper would join
@@ -21,15 +24,17 @@ const SMALL_BYTES: usize = 1 << 10;
 pub(super) struct Timed<S> {
     stream: S,
     write_timeout: Duration,
+    turns: Arc<Turns>,
     /// Set while the caller takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Timed<S> {
-    pub(super) fn new(stream: S, write_timeout: Duration) -> Self {
+    pub(super) fn new(stream: S, write_timeout: Duration, turns: &Arc<Turns>) -> Self {
         Self {
             stream,
             write_timeout,
+            turns: Arc::clone(turns),
             stalled: None,
         }
     }
@@ -69,7 +74,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_read(cx, buf)
+        let read = pin!(&mut self.stream).poll_read(cx, buf);
+        if read.is_pending() {
+            self.turns.drained();
+        }
+        read
     }
 }
 

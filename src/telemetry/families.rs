@@ -52,7 +52,7 @@ pub(super) struct Families {
     pub(super) policy_errors: IntCounterVec,
     /// Time to decide one query, once it is parsed.
     pub(super) evaluation_duration: Histogram,
-    /// Time from a request's head to its reply.
+    /// Time from when a request's head is taken up to its reply.
     pub(super) http_duration: HistogramVec,
     /// Requests that are being answered.
     pub(super) in_flight: IntGauge,
@@ -153,7 +153,7 @@ impl Families {
             )?,
             http_duration: new.histograms(
                 "palisade_http_request_duration_seconds",
-                "Time from a request's head to its reply.",
+                "Time from when a request's head is taken up to its reply.",
                 &["endpoint", "code"],
                 HTTP_SECONDS,
             )?,

@@ -211,5 +211,12 @@ fn times_and_lengths_are_what_the_operator_says() {
     wait_for("it is counted", || {
         (refused(&served, "head_too_large") > 0.0).then_some(())
     });
+    assert_eq!(refused(&served, "head_too_large"), 1.0);
+    // A head that is late is not a wrong one.
+    assert_eq!(refused(&served, "malformed_head"), 0.0);
+    served.connect().write(b"what?\r\n\r\n");
+    wait_for("it is counted, too", || {
+        (refused(&served, "malformed_head") > 0.0).then_some(())
+    });
     assert!(served.may("ann") && !served.may("bob"));
 }

@@ -52,13 +52,41 @@ fn a_connection_serves_many_requests() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order() {
+fn many_requests_at_once_are_all_answered_in_order() {
     let server = Server::start(&Start::default());
-    let mut connection = server.connect();
-    let good = format!("{}{}", head("", body().len()), body());
-    connection.write(format!("{good}{}{{{good}", head("", 1)).as_bytes());
-    let statuses = [0; 3].map(|_| connection.read(false).status);
-    assert_eq!(statuses, [200, 400, 200]);
+    let with_length = |more: &str, body: &str| format!("{}{body}", head(more, body.len()));
+    let chunked = |body: &str| {
+        let head = head("", 0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
+        format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+    };
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (good, bad) = (body(), "{");
+    for (kind, [first, second], expected) in [
+        (
+            "with a length",
+            [good.as_str(), bad].map(|it| with_length("", it)),
+            [200, 400],
+        ),
+        ("chunked", [good.as_str(), bad].map(chunked), [200, 400]),
+        (
+            "expecting to be asked on",
+            [good.as_str(), bad].map(|it| with_length("Expect: 100-continue\r\n", it)),
+            [200, 400],
+        ),
+        (
+            "without a body",
+            ["/openapi.json", "/nowhere"].map(get),
+            [200, 404],
+        ),
+    ] {
+        let mut connection = server.connect();
+        connection.write([first, second].concat().repeat(10).as_bytes());
+        let replies = std::iter::repeat_with(|| connection.read(false).status);
+        let statuses: Vec<u16> = replies.filter(|it| *it != 100).take(20).collect();
+        assert_eq!(statuses, expected.repeat(10), "{kind}");
+        let next = connection.send("POST", ONE, &[JSON], body().as_bytes());
+        assert_eq!(next.status, 200, "{kind}");
+    }
 }
 
 #[test]

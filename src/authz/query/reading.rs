@@ -7,6 +7,7 @@ use crate::authz::{
     inline::{Inline, MAX_ENTITIES},
     notes::{self, Diagnostics, Notes, Path},
     schema::{self, Shape},
+    steps::step,
     symbols::{Name, Symbols, Uid},
     value::{Entity, Fields, Value},
     world::Given,
@@ -144,6 +145,7 @@ impl<'s, 'a> Reading<'s, 'a> {
     ) -> Option<Vec<(Name, Value)>> {
         let mut pairs = Vec::new();
         for (key, json) in own {
+            step();
             let path = Path::Key(&CONTEXT, key);
             let Some(attribute) = shape.attribute(key) else {
                 self.undeclared(path);
@@ -246,6 +248,7 @@ impl<'s, 'a> Reading<'s, 'a> {
             .iter()
             .filter(|(_, json)| !matches!(json, Json::Null))
         {
+            step();
             let path = Path::Attribute(uid, key);
             let Some(entity_type) = declared else {
                 let value = coerce::literal(json, path, self);

@@ -26,6 +26,8 @@ const NICE: i32 = 19;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attack {
     BodiesHeld,
+    CedarValues,
+    Chunked,
     Churn,
     Garbage,
     Handshakes,
@@ -39,14 +41,16 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Slowloris,
         Self::SlowBodies,
         Self::BodiesHeld,
         Self::Pipelining,
+        Self::Chunked,
         Self::UnreadBatches,
         Self::LargestBatches,
         Self::ManyValues,
+        Self::CedarValues,
         Self::Searches,
         Self::Garbage,
         Self::Churn,
@@ -56,6 +60,8 @@ impl Attack {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BodiesHeld => "bodies of 1 MiB without an end",
+            Self::CedarValues => "150,000 values for Cedar",
+            Self::Chunked => "chunks without reading",
             Self::Churn => "connections that say nothing",
             Self::Garbage => "garbage",
             Self::Handshakes => "TLS hellos, and no more",
@@ -85,11 +91,12 @@ impl Attack {
             Self::Slowloris | Self::SlowBodies => 500,
             Self::BodiesHeld => 100,
             Self::Pipelining
+            | Self::Chunked
             | Self::Garbage
             | Self::Churn
             | Self::Handshakes
             | Self::UnreadBatches => 10,
-            Self::LargestBatches | Self::ManyValues | Self::Searches => 8,
+            Self::LargestBatches | Self::ManyValues | Self::CedarValues | Self::Searches => 8,
         }
     }
 
@@ -97,12 +104,14 @@ impl Attack {
     fn pace(self) -> Duration {
         match self {
             Self::Slowloris | Self::SlowBodies | Self::BodiesHeld => Duration::from_secs(1),
-            Self::Pipelining | Self::UnreadBatches => Duration::from_millis(100),
+            Self::Pipelining | Self::Chunked | Self::UnreadBatches => Duration::from_millis(100),
             Self::Garbage | Self::Churn => Duration::from_millis(50),
             // A signature takes longer than ten answers.
             Self::Handshakes => Duration::from_millis(200),
             // As fast as they are answered.
-            Self::LargestBatches | Self::ManyValues | Self::Searches => Duration::from_millis(1),
+            Self::LargestBatches | Self::ManyValues | Self::CedarValues | Self::Searches => {
+                Duration::from_millis(1)
+            }
         }
     }
 }
@@ -195,27 +204,39 @@ impl Hand {
             }
             Attack::Pipelining => {
                 let requests = talk::question("ann").repeat(100);
-                loop {
-                    stream.write_all(&requests).await?;
-                    ticks.tick().await;
-                }
+                self.repeat(stream, ticks, &requests).await
             }
-            Attack::UnreadBatches => {
-                let batch = talk::largest_batch();
-                loop {
-                    stream.write_all(&batch).await?;
-                    ticks.tick().await;
-                }
+            Attack::Chunked => {
+                let requests = talk::in_chunks("ann").repeat(100);
+                self.repeat(stream, ticks, &requests).await
             }
+            Attack::UnreadBatches => self.repeat(stream, ticks, &talk::largest_batch()).await,
             Attack::LargestBatches => self.ask(stream, ticks, &talk::largest_batch()).await,
             Attack::ManyValues => {
                 self.ask(stream, ticks, &talk::of_many_values(149_000))
                     .await
             }
+            Attack::CedarValues => {
+                let question = talk::of_many_values_for_cedar(149_000);
+                self.ask(stream, ticks, &question).await
+            }
             Attack::Searches => self.ask(stream, ticks, &talk::search()).await,
             Attack::Garbage => self.send(stream, &talk::garbage(self.number)).await,
             Attack::Churn => Ok(()),
             Attack::Handshakes => self.hello(stream).await,
+        }
+    }
+
+    /// Sends the same over and over, and reads no answer.
+    async fn repeat(
+        &self,
+        mut stream: TcpStream,
+        ticks: &mut Interval,
+        requests: &[u8],
+    ) -> io::Result<()> {
+        loop {
+            stream.write_all(requests).await?;
+            ticks.tick().await;
         }
     }
 

