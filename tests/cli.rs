@@ -86,6 +86,56 @@ fn check_accepts_refuses_and_says_where() {
 }
 
 #[test]
+fn check_holds_routes_against_the_schema() {
+    let folder = folder();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let schema = "entity U, D; action view appliesTo {principal: U, resource: D};";
+    write("s.cedarschema", schema);
+    write("all.cedar", "permit (principal, action, resource);");
+    let route = |action: &str, kind: &str| {
+        format!(
+            "[headers]\nuser = \"X-User\"\n[principal]\ntype = \"U\"\nid = \"{{user}}\"\n[[route]]\n\
+             methods = [\"GET\"]\npath = \"/{{id}}\"\naction = \"{action}\"\n\
+             resource = {{type = \"{kind}\", id = \"{{id}}\"}}\n"
+        )
+    };
+    let sources = [
+        "check",
+        "--policies",
+        "all.cedar",
+        "--schema",
+        "s.cedarschema",
+    ];
+    let check = |more: &[&str]| {
+        let routes = ["--gateway", "routes.toml"];
+        run(&folder, &[&sources[..], &routes, more].concat())
+    };
+    let (code, _, err) = check(&[]);
+    assert_eq!(code, 3);
+    assert!(err.contains("routes.toml"), "{err}");
+    write("routes.toml", &route("view", "D"));
+    let (code, _, err) = check(&["--deny-warnings"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for (action, kind, said) in [
+        ("vieww", "D", "the schema has no action `vieww`"),
+        ("view", "E", "the schema has no type `E`"),
+        ("view", "U", "`view` does not apply to a `U` and a `U`"),
+    ] {
+        write("routes.toml", &route(action, kind));
+        let (code, out, err) = check(&[]);
+        assert_eq!(code, 0);
+        assert!(out.contains("1 warnings"), "{out}");
+        assert!(err.contains(said), "{err}");
+        assert!(err.contains("--> routes.toml:8:"), "{err}");
+        assert_eq!(check(&["--deny-warnings"]).0, 3);
+    }
+    write("routes.toml", "[principal]\n");
+    let (code, _, err) = check(&[]);
+    assert_eq!(code, 3);
+    assert!(err.contains("line 1:"), "{err}");
+}
+
+#[test]
 fn decide_exits_with_the_decision() {
     let folder = folder();
     let decide = |who: &str, more: &[&str]| {

@@ -17,6 +17,7 @@ use tracing::{Level, enabled, warn};
 use crate::{
     authz::{Answer, Decision, Diagnostics, Json, Object, RawAction, RawEntity, RawQuery},
     pdp::Session,
+    store::Reader,
     telemetry::{About, Throttle},
 };
 
@@ -43,6 +44,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 #[derive(Debug)]
 pub struct Gateway {
     mapping: ArcSwap<GatewayMapping>,
+    reader: Reader,
     notices: Throttle,
 }
 
@@ -57,10 +59,11 @@ pub(super) struct Asked<'r> {
 }
 
 impl Gateway {
-    /// With a first mapping.
-    pub fn new(mapping: GatewayMapping) -> Self {
+    /// With a first mapping, of questions to what `reader` reads.
+    pub fn new(mapping: GatewayMapping, reader: Reader) -> Self {
         Self {
             mapping: ArcSwap::from_pointee(mapping),
+            reader,
             notices: Throttle::default(),
         }
     }
@@ -68,6 +71,18 @@ impl Gateway {
     /// Puts another mapping in force, for all requests from now on.
     pub fn replace(&self, mapping: GatewayMapping) {
         self.mapping.store(mapping.into());
+    }
+
+    /// What somebody should look at: routes in force that ask what the schema in force does not know.
+    pub fn warnings(&self) -> Vec<String> {
+        let in_force = self.reader.borrow();
+        let Some(snapshot) = in_force.snapshot() else {
+            return Vec::new();
+        };
+        let unknown = self.mapping.load().undeclared(snapshot).into_iter();
+        unknown
+            .map(|(line, why)| format!("line {line}: {why}"))
+            .collect()
     }
 
     /// Whether the request that the gateway was asked may go on.

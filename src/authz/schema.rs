@@ -236,6 +236,30 @@ impl SchemaModel {
         Some(action.principals.contains(&principal) && action.resources.contains(&resource))
     }
 
+    /// Whether it declares an action, both types, and that the one applies to the others.
+    ///
+    /// # Errors
+    /// What it does not declare.
+    pub(super) fn knows(
+        &self,
+        principal: &str,
+        action: &str,
+        resource: &str,
+    ) -> Result<(), String> {
+        let kind = |name: &str| {
+            let known = self.type_named(name);
+            known.ok_or_else(|| format!("the schema has no type `{name}`"))
+        };
+        let uid = self.action(action);
+        let uid = uid.ok_or_else(|| format!("the schema has no action `{action}`"))?;
+        match self.applies(uid, kind(principal)?, kind(resource)?) {
+            Some(false) => Err(format!(
+                "`{action}` does not apply to a `{principal}` and a `{resource}`"
+            )),
+            Some(true) | None => Ok(()),
+        }
+    }
+
     /// Whether a parent of one entity may depend on the attributes of another.
     pub(super) fn has_parents_of_others(&self) -> bool {
         self.has_parents_of_others

@@ -141,6 +141,12 @@ impl Snapshot {
         self.schema.as_ref().map(|schema| schema.json.as_str())
     }
 
+    /// What of a question of this action about these types the schema does not know; `None` if it
+    /// knows all of it, or there is none.
+    pub fn undeclared(&self, principal: &str, action: &str, resource: &str) -> Option<String> {
+        self.schema()?.knows(principal, action, resource).err()
+    }
+
     /// Parses a question that is always answered.
     pub fn query(&self, raw: &RawQuery<'_>) -> Query<'_> {
         self.query_noting(raw, Diagnostics::Full)

@@ -134,6 +134,7 @@ impl Service {
         let (reloader, reader) = first_load(config, spec, &recording, (&metrics, &status))?;
         // From here on a signal drains; a load that takes too long is simply ended by one.
         let signals = Signals::new(hang_up, recording.log())?;
+        let in_force = reader.clone();
         let mut pdp = Pdp::new(reader, Arc::clone(&metrics), options::on_error(config));
         if let Some(log) = recording.log() {
             pdp = pdp.logging(Arc::clone(log));
@@ -157,7 +158,9 @@ impl Service {
         }
         if let Some(file) = &config.gateway {
             let name = ListenerName::Decisions.as_str();
-            let gateway = keeper.gateway(name, file).map_err(Failure::usage)?;
+            let gateway = keeper
+                .gateway(name, file, in_force)
+                .map_err(Failure::usage)?;
             decisions = decisions.mapping(gateway);
         }
         if let Some(credentials) = &to_admin.credentials {

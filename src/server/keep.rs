@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     api::{Credentials, Gateway},
+    store::Reader,
     telemetry::{Kept, KeptKind, Metrics, Status},
 };
 
@@ -73,6 +74,8 @@ struct Keep {
     part: Part,
     /// What was read last, taken or not: what is refused is refused once.
     seen: Result<[u8; 32], BadFiles>,
+    /// What was last told to be odd about it.
+    warnings: Vec<String>,
 }
 
 impl Keeper {
@@ -122,7 +125,8 @@ impl Keeper {
         Ok(credentials)
     }
 
-    /// What gateways ask a listener, as new as the file that says so from now on.
+    /// What gateways ask a listener, as new as the file that says so from now on. Of `reader`'s schema
+    /// routes should ask nothing that it does not know; those that do are told.
     ///
     /// # Errors
     /// The file cannot be read, or is none of routes.
@@ -130,12 +134,13 @@ impl Keeper {
         &mut self,
         listener: &'static str,
         file: &Path,
+        reader: Reader,
     ) -> Result<Arc<Gateway>, BadFiles> {
         let files = vec![file.to_owned()];
         let texts = settled(&files)?;
         let mapping = mapping(&files, &texts)?;
         let taken = Taken::routes(&mapping);
-        let gateway = Arc::new(Gateway::new(mapping));
+        let gateway = Arc::new(Gateway::new(mapping, reader));
         let part = Part::Routes(Arc::clone(&gateway));
         self.keep(listener, files, &texts, part, taken);
         Ok(gateway)
@@ -149,13 +154,15 @@ impl Keeper {
         part: Part,
         taken: Taken,
     ) {
-        let keep = Keep {
+        let mut keep = Keep {
             listener,
             files,
             part,
             seen: Ok(digest(texts)),
+            warnings: Vec::new(),
         };
         keep.took(taken, &self.metrics, &self.status);
+        keep.warn(&self.status);
         self.keeps.push(keep);
     }
 
@@ -178,6 +185,7 @@ impl Keeper {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 for keep in &mut self.keeps {
                     keep.look(&self.metrics, &self.status);
+                    keep.warn(&self.status);
                 }
             }
         })?;
@@ -240,6 +248,7 @@ impl Keep {
             files: self.files.iter().map(|it| name(it)).collect(),
             kind: shown,
             loaded_at: SystemTime::now(),
+            warnings: self.warnings.clone(),
             error: None,
         });
         match warning {
@@ -249,6 +258,30 @@ impl Keep {
             ),
             None => info!(listener, kind, "took the {kind} of the {listener} listener"),
         }
+    }
+
+    /// Tells what is odd about routes, once it is another than before.
+    fn warn(&mut self, status: &Status) {
+        let Part::Routes(gateway) = &self.part else {
+            return;
+        };
+        let warnings = gateway.warnings();
+        if warnings == self.warnings {
+            return;
+        }
+        let (listener, kind) = (self.listener, self.part.kind());
+        status.warns(listener, kind, &warnings);
+        if let Some(first) = warnings.first() {
+            let count = warnings.len();
+            warn!(
+                listener,
+                kind,
+                count,
+                "{count} {kind} of the {listener} listener will hardly ever let anything through, \
+                 the first in {first}"
+            );
+        }
+        self.warnings = warnings;
     }
 
     fn refused(&self, error: &BadFiles, metrics: &Metrics, status: &Status) {

@@ -229,6 +229,15 @@ impl Status {
         }
     }
 
+    /// What somebody should look at of what is in force.
+    pub fn warns(&self, listener: &str, kind: &str, warnings: &[String]) {
+        let mut inner = self.inner();
+        let mut known = inner.access.iter_mut();
+        if let Some(kept) = known.find(|it| it.is_of(listener, kind)) {
+            kept.warnings = warnings.to_vec();
+        }
+    }
+
     /// What a listener's files say was not taken; what was in force stays.
     pub fn refused(&self, listener: &str, kind: &str, at: SystemTime, why: String) {
         let mut inner = self.inner();

@@ -171,6 +171,7 @@ impl Server {
             });
         }
         status.set_listener(Check::Ok);
+        let in_force = reader.clone();
         let pdp = Pdp::new(reader, Arc::clone(&metrics), start.on_error);
         let mut decisions = Decisions::new(pdp.clone(), &start.authzen, start.limits);
         let mut admin = Admin::new(pdp, Arc::clone(&metrics), Arc::clone(&status));
@@ -182,7 +183,7 @@ impl Server {
             admin = admin.demanding(keeper.credentials("admin", file).unwrap());
         }
         if let Some(file) = &start.gateway {
-            decisions = decisions.mapping(keeper.gateway("decisions", file).unwrap());
+            decisions = decisions.mapping(keeper.gateway("decisions", file, in_force).unwrap());
         }
         let [door, admin_door] = start.doors(&mut keeper);
         let (stop, stopped) = watch::channel(false);

@@ -119,6 +119,7 @@ struct AccessLine<'a> {
     loaded_at: String,
     /// When our certificate ends; of credentials, never.
     not_after: Option<String>,
+    warnings: &'a [String],
     error: Option<AccessError<'a>>,
 }
 
@@ -151,6 +152,7 @@ impl<'a> AccessLine<'a> {
             in_force: in_force.into_iter().collect(),
             loaded_at: rfc3339(kept.loaded_at),
             not_after: not_after.map(rfc3339),
+            warnings: &kept.warnings,
             error: kept.error.as_ref().map(|(at, message)| AccessError {
                 at: rfc3339(*at),
                 message,

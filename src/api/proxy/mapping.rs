@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use hyper::header::HeaderValue;
 
+use crate::authz::Snapshot;
+
 use super::{
     pattern::Pattern,
     target::{Ambiguous, Target},
@@ -71,6 +73,20 @@ impl GatewayMapping {
     /// The routes in their order, each in one line.
     pub fn routes(&self) -> impl Iterator<Item = &str> {
         self.routes.iter().map(|route| route.shown.as_str())
+    }
+
+    /// The lines of routes that ask what the schema does not know, and what that is.
+    pub fn undeclared(&self, snapshot: &Snapshot) -> Vec<(usize, String)> {
+        let asking = self
+            .routes
+            .iter()
+            .filter_map(|route| Some((route.line, route.asks.as_ref()?)));
+        let principal = &self.principal.type_name;
+        let unknown = asking.filter_map(|(line, asks)| {
+            let why = snapshot.undeclared(principal, &asks.action, &asks.resource.type_name)?;
+            Some((line, why))
+        });
+        unknown.collect()
     }
 
     /// The first route that names the method and the target. A HEAD is what a GET would be: the

@@ -13,6 +13,8 @@ pub struct Kept {
     pub kind: KeptKind,
     /// Since when.
     pub loaded_at: SystemTime,
+    /// What of it somebody should look at.
+    pub warnings: Vec<String>,
     /// When, and why, what is in the files was not taken; `None` if it is what is in force.
     pub error: Option<(SystemTime, String)>,
 }

@@ -6,9 +6,25 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Gateway, mapping, shipped};
-use crate::harness::{Server, Start, wait_for};
+use crate::{
+    harness::{Server, Start, wait_for},
+    process::Process,
+};
 
 const SERIES: &str = "palisade_access_stale{kind=\"routes\",listener=\"decisions\"}";
+
+/// One route.
+const ROUTES: &str = r#"[headers]
+user = "X-User"
+[principal]
+type = "U"
+id = "{user}"
+[[route]]
+methods = ["GET"]
+path = "/{id}"
+action = "look"
+resource = {type = "D", id = "{id}"}
+"#;
 
 struct Routes {
     _folder: TempDir,
@@ -121,4 +137,54 @@ fn a_file_without_routes_lets_nothing_through() {
         routes.status("olivia", "/health") == 403
     });
     assert_eq!(routes.status("olivia", "/api/projects/cats"), 403);
+}
+
+#[test]
+fn a_route_that_asks_what_is_not_declared_is_told() {
+    let routes = Routes::start();
+    assert_eq!(routes.shown()["warnings"], json!([]));
+    let typo = routes.text.replace("\"project.view\"", "\"project.veiw\"");
+    fs::write(&routes.file, &typo).unwrap();
+    wait_for("a warning", || {
+        let warnings = routes.shown()["warnings"].to_string();
+        warnings.contains("the schema has no action `project.veiw`")
+    });
+    let first = typo.lines().position(|line| line == "[[route]]").unwrap();
+    let before = |line: &str| {
+        line.split_once(':').unwrap().0[5..]
+            .parse::<usize>()
+            .unwrap()
+    };
+    let told = routes.shown()["warnings"][0].as_str().map(before);
+    assert!(told > Some(first), "{told:?}");
+    fs::write(&routes.file, &routes.text).unwrap();
+    wait_for("no warning", || routes.shown()["warnings"] == json!([]));
+}
+
+#[test]
+fn an_edit_of_the_schema_that_routes_miss_something_of_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let schema = "entity U, D; action view, look appliesTo {principal: U, resource: D};";
+    write("schema.cedarschema", schema);
+    write("all.cedar", "permit (principal, action, resource);");
+    write("routes.toml", ROUTES);
+    let path = |name| folder.path().join(name).display().to_string();
+    let flags = [
+        ["--policies", "all.cedar"],
+        ["--schema", "schema.cedarschema"],
+        ["--gateway", &path("routes.toml")],
+    ];
+    let process = Process::serve(folder.path(), flags.as_flattened());
+    let mut admin = process.connect_admin();
+    let mut warnings = || {
+        let page = admin.send("GET", "/v1/status", &[], b"").json();
+        page["access"][0]["warnings"].clone()
+    };
+    assert_eq!(warnings(), json!([]));
+    write("schema.cedarschema", &schema.replace(", look", ""));
+    let said = json!(["line 8: the schema has no action `look`"]);
+    wait_for("a warning", || warnings() == said);
+    write("schema.cedarschema", schema);
+    wait_for("no warning", || warnings() == json!([]));
 }
