@@ -1,7 +1,6 @@
 //! Metrics, status and tracing set-up: what others see of the service. Never influences a decision.
 
 mod about;
-mod connections;
 mod decision_log;
 mod families;
 mod metrics;
@@ -12,12 +11,11 @@ mod trace;
 mod tracing_setup;
 
 pub use about::About;
-pub use connections::{BadHead, Connections, OpenConnection};
 pub use decision_log::{
     Decision, DecisionLog, Dropped, LogEnd, LogError, LogRules, LogTarget, Overflow, Question,
     RecordFormat,
 };
-pub use metrics::{InFlight, Metrics, Replies};
+pub use metrics::{BadHead, Connections, InFlight, Metrics, OpenConnection, Replies};
 pub use status::{
     Attempt, CellKey, CellProof, CellProofs, CellState, Change, Changed, Changes, Check, Health,
     InForce, Kept, KeptKind, Phase, Reading, ReloadResult, Rollback, Standing, Status, Trigger,

@@ -7,15 +7,16 @@ use std::{
 
 use arc_swap::ArcSwap;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, IntGauge, Registry, TextEncoder,
-    process_collector::ProcessCollector,
+    Gauge, Histogram, IntGauge, Registry, TextEncoder, process_collector::ProcessCollector,
 };
 
 use crate::authz::{self, Answer, Kind, PolicyError, Snapshot};
 
-use super::{
-    BadHead, Connections, Dropped, Phase, ReloadResult, families::Families, series::Series,
-};
+use super::{Dropped, Phase, ReloadResult, families::Families, series::Series};
+
+mod listeners;
+
+pub use listeners::{BadHead, Connections, OpenConnection};
 
 /// The kinds of file events that are counted.
 const WATCH_EVENTS: [&str; 6] = ["create", "error", "modify", "other", "remove", "rescan"];
@@ -220,45 +221,6 @@ impl Metrics {
     /// A request was refused for a reason other than a decision.
     pub fn refused(&self, reason: &'static str) {
         self.families.rejected.with_label_values(&[reason]).inc();
-    }
-
-    /// Initialises the series of a listener's connections.
-    pub fn connections(self: &Arc<Self>, listener: &'static str) -> Connections {
-        let of = |family: &GaugeVec| family.with_label_values(&[listener]);
-        Connections {
-            open: of(&self.families.connections),
-            most: of(&self.families.connections_max),
-            metrics: Arc::clone(self),
-        }
-    }
-
-    /// Initialises the series of a listener that speaks TLS.
-    pub fn shakes_hands(&self, listener: &'static str, reasons: &[&'static str]) {
-        for reason in reasons {
-            let failures = &self.families.handshake_failures;
-            let _ = failures.with_label_values(&[listener, *reason]);
-        }
-    }
-
-    /// A handshake of TLS failed.
-    pub fn handshake_failed(&self, listener: &'static str, reason: &'static str) {
-        let failures = &self.families.handshake_failures;
-        failures.with_label_values(&[listener, reason]).inc();
-    }
-
-    /// Whether what a listener's files demand of callers is not what is in force.
-    pub fn access_stale(&self, listener: &'static str, kind: &'static str, stale: bool) {
-        let gauge = self
-            .families
-            .access_stale
-            .with_label_values(&[listener, kind]);
-        gauge.set(f64::from(u8::from(stale)));
-    }
-
-    /// When the certificate that a listener shows ends.
-    pub fn certificate_ends(&self, listener: &'static str, at: SystemTime) {
-        let ends = &self.families.certificate_not_after;
-        set_time(&ends.with_label_values(&[listener]), at);
     }
 
     /// So many records were written to the decision log.

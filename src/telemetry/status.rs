@@ -219,34 +219,6 @@ impl Status {
         }
     }
 
-    /// What a listener demands is in force as its files say.
-    pub fn keeps(&self, kept: Kept) {
-        let mut inner = self.inner();
-        let mut known = inner.access.iter_mut();
-        match known.find(|it| it.is_of(kept.listener, kept.kind.as_str())) {
-            Some(known) => *known = kept,
-            None => inner.access.push(kept),
-        }
-    }
-
-    /// What somebody should look at of what is in force.
-    pub fn warns(&self, listener: &str, kind: &str, warnings: &[String]) {
-        let mut inner = self.inner();
-        let mut known = inner.access.iter_mut();
-        if let Some(kept) = known.find(|it| it.is_of(listener, kind)) {
-            kept.warnings = warnings.to_vec();
-        }
-    }
-
-    /// What a listener's files say was not taken; what was in force stays.
-    pub fn refused(&self, listener: &str, kind: &str, at: SystemTime, why: String) {
-        let mut inner = self.inner();
-        let mut known = inner.access.iter_mut();
-        if let Some(kept) = known.find(|it| it.is_of(listener, kind)) {
-            kept.error = Some((at, why));
-        }
-    }
-
     fn inner(&self) -> MutexGuard<'_, Reading> {
         // No change can panic half way: a panic elsewhere leaves nothing half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use super::Status;
+
 /// What was last taken from the files of a listener, and what is wrong with them since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -67,5 +69,35 @@ impl Kept {
     /// Whether this is about the same files.
     pub(super) fn is_of(&self, listener: &str, kind: &str) -> bool {
         self.listener == listener && self.kind.as_str() == kind
+    }
+}
+
+impl Status {
+    /// What a listener demands is in force as its files say.
+    pub fn keeps(&self, kept: Kept) {
+        let mut inner = self.inner();
+        let mut known = inner.access.iter_mut();
+        match known.find(|it| it.is_of(kept.listener, kept.kind.as_str())) {
+            Some(known) => *known = kept,
+            None => inner.access.push(kept),
+        }
+    }
+
+    /// What somebody should look at of what is in force.
+    pub fn warns(&self, listener: &str, kind: &str, warnings: &[String]) {
+        let mut inner = self.inner();
+        let mut known = inner.access.iter_mut();
+        if let Some(kept) = known.find(|it| it.is_of(listener, kind)) {
+            kept.warnings = warnings.to_vec();
+        }
+    }
+
+    /// What a listener's files say was not taken; what was in force stays.
+    pub fn refused(&self, listener: &str, kind: &str, at: SystemTime, why: String) {
+        let mut inner = self.inner();
+        let mut known = inner.access.iter_mut();
+        if let Some(kept) = known.find(|it| it.is_of(listener, kind)) {
+            kept.error = Some((at, why));
+        }
     }
 }
